@@ -1,0 +1,1 @@
+"""Run a plan in worker processes and record it as it goes."""

@@ -1,0 +1,1 @@
+"""Hold findings against a release policy."""

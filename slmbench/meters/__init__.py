@@ -1,0 +1,1 @@
+"""Measure the host, one instrument in each file."""

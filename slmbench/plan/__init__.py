@@ -1,0 +1,1 @@
+"""Turn a spec into jobs, and say what they need, without loading anything."""

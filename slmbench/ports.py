@@ -1,0 +1,146 @@
+"""The Protocols a plug-in implements: Backend, Suite, Scorer, Meter and Executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from slmbench.schema.base import Absent, Measurement
+from slmbench.schema.plan import Job, Plan
+from slmbench.schema.record import JobResult, RunRecord
+from slmbench.schema.spec import RunSpec
+
+Tokens = Sequence[int]
+
+
+@dataclass(frozen=True)
+class BackendInfo:
+    """What a loaded model is; ``prefix_token_id`` conditions the first token of a text."""
+
+    architecture: str
+    dtype: str
+    device: str
+    parameter_count: int | None
+    max_length: int
+    vocab_size: int
+    eot_token_id: int
+    prefix_token_id: int
+    load_s: float
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to continue a prompt; temperature 0 is greedy, ``stop`` ends a text before itself."""
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+    ignore_eos: bool = False
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One continuation; ``token_times_s[i]`` is when token i was there, counted from the call."""
+
+    text: str
+    tokens: tuple[int, ...]
+    token_times_s: tuple[float, ...] = ()
+
+
+class Backend(Protocol):
+    """A loaded model. Every method is deterministic for the same arguments on the same host."""
+
+    info: BackendInfo
+
+    def encode(self, text: str, add_special_tokens: bool | None = None) -> list[int]:
+        """Return token ids; None leaves special tokens to the tokenizer."""
+
+    def decode(self, tokens: Tokens, skip_special_tokens: bool = True) -> str:
+        """Return the text of token ids."""
+
+    def loglikelihood(self, pairs: Sequence[tuple[Tokens, Tokens]]) -> list[tuple[float, bool]]:
+        """Score (context, continuation) pairs: summed natural-log likelihood, and is it greedy."""
+
+    def generate(self, prompts: Sequence[Tokens], how: Sampling, k: int) -> list[list[Generation]]:
+        """Return k continuations of each prompt, prompts x k, with the time of every token."""
+
+    def static_memory(self) -> dict[str, Measurement]:
+        """Return what is known without running: weight, file and key/value-cache bytes."""
+
+    def apply_chat_template(self, messages: list[dict[str, str]], add_prompt: bool) -> str:
+        """Return the prompt text of a conversation. Raises InputError without a template."""
+
+    def close(self) -> None:
+        """Free the weights."""
+
+
+@dataclass(frozen=True)
+class TextItem:
+    """One text to score; ``siblings`` are all continuations of the same prompt."""
+
+    output: str
+    reference: str | None = None
+    prompt: str | None = None
+    siblings: tuple[str, ...] = ()
+
+
+class Scorer(Protocol):
+    """Gives texts a score; ``provenance`` is its id, version and weights hash."""
+
+    metric: str
+    provenance: str
+    higher_is_better: bool
+
+    def score(self, items: Sequence[TextItem]) -> list[float | Absent]:
+        """Return one score for each item, or why there is none."""
+
+
+class Meter(Protocol):
+    """An instrument with a window: ``open``, run the work, ``close``."""
+
+    how: str
+
+    def open(self) -> None:
+        """Start the window."""
+
+    def close(self) -> dict[str, Measurement]:
+        """End the window and return its readings by name, each Measured or Absent."""
+
+
+class Context(Protocol):
+    """What a suite may use while it runs: the spec, scorers, meters, checkpoints, progress."""
+
+    spec: RunSpec
+
+    def checkpoint(self, key: str, compute: Callable[[], Any]) -> Any:
+        """Return the journalled JSON value of ``key``, or compute and journal it."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell the user how far the job is."""
+
+    def scorer(self, name: str, **options: Any) -> Scorer | Absent:
+        """Return a scorer of the catalogue, or why it can't be used here."""
+
+    def meter(self, name: str, **options: Any) -> Meter | Absent:
+        """Return a meter of the catalogue, or why it can't be used here."""
+
+
+class Suite(Protocol):
+    """One question about a model."""
+
+    name: str
+
+    def run(self, job: Job, backend: Backend, context: Context) -> JobResult:
+        """Ask the task's items and return metrics, samples and raw readings."""
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Runs a plan and returns one record for each model."""
+
+    def execute(self, plan: Plan) -> list[RunRecord]:
+        """Run every job; a job that fails becomes a failed record and the others go on."""

@@ -1,0 +1,1 @@
+"""Three tiny trained language models and the scripts that made them."""

@@ -1,0 +1,33 @@
+"""Where the shipped tasks, templates and reference models lie; no other file knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _folder(name: str) -> Path:
+    """Return the wheel's copy of a top-level folder, or the checkout's own."""
+    packed = _PACKAGE / "_resources" / name
+    return packed if packed.is_dir() else _PACKAGE.parent / name
+
+
+def tasks_dir() -> Path:
+    """Return the folder of shipped tasks, presets and workloads."""
+    return _folder("tasks")
+
+
+def reports_dir() -> Path:
+    """Return the folder of templates for one run or a comparison."""
+    return _folder("reports")
+
+
+def leaderboards_dir() -> Path:
+    """Return the folder of leaderboard templates."""
+    return _folder("leaderboards")
+
+
+def reference_dir() -> Path:
+    """Return the folder that holds the reference models pico, nano and micro."""
+    return _PACKAGE / "reference"

@@ -1,0 +1,1 @@
+"""Frozen, versioned data that every stage shares: spec, plan, record, finding, verdict."""

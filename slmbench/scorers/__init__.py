@@ -1,0 +1,1 @@
+"""Give texts a score, one scorer in each file."""

@@ -1,0 +1,1 @@
+"""Pure arithmetic on scores: intervals, paired differences, Pareto fronts."""

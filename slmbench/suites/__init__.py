@@ -1,0 +1,1 @@
+"""One question about a model in each file."""
