@@ -20,6 +20,7 @@ class ModelSpec(Frozen):
         device: ``auto`` takes a GPU where there is one; else ``cpu``, ``cuda:1``, ``mps``.
         batch_size: sequences in one forward pass; None lets the backend choose.
         max_length: tokens of context; None takes the model's own.
+        published_parameter_count: as its authors give it; only a plan uses it, before a download.
     """
 
     backend: str = "hf"
@@ -30,6 +31,7 @@ class ModelSpec(Frozen):
     device: str = "auto"
     batch_size: int | None = Field(default=None, ge=1)
     max_length: int | None = Field(default=None, ge=2)
+    published_parameter_count: int | None = Field(default=None, ge=1)
     trust_remote_code: bool = False
     add_bos_token: bool | None = None
 

@@ -1,0 +1,152 @@
+"""Turn a spec into a plan: jobs, downloads, memory and what this host lacks. Loads nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from slmbench.errors import ModelError
+from slmbench.plan import checkpoint, hub
+from slmbench.plan.model_text import reference_path
+from slmbench.plan.tasks import resolve
+from slmbench.schema.plan import Job, Plan, RunPlan, TaskRef
+from slmbench.schema.record import ModelFingerprint
+from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.suites.taskfile import task_hash
+
+#: suite -> modules it needs beside those of the backend, and the extra that brings them.
+_NEEDS: dict[str, tuple[tuple[str, str], ...]] = {
+    "accuracy": (("lm_eval", "accuracy"),),
+    "similarity": (("sacrebleu", "similarity"), ("rouge_score", "similarity")),
+}
+_BACKEND_NEEDS: dict[str, tuple[tuple[str, str], ...]] = {
+    "hf": (("torch", "hf"), ("transformers", "hf")),
+}
+#: Resident bytes of a worker with torch and transformers loaded, before any weights (measured).
+_RUNTIME_BYTES = 500 * 2**20
+_DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "auto": 2}
+
+
+def build(spec: RunSpec) -> Plan:
+    """Return the plan of a spec.
+
+    Raises:
+        ModelError: a local model is missing, incomplete, corrupt or pickled.
+        InputError: a task is unknown.
+    """
+    tasks = resolve(spec)
+    jobs = tuple(
+        Job(
+            job_id=f"{suite}/{task.name}",
+            suite=suite,
+            task=task,
+            # Peak memory is the property of a process that did nothing else.
+            fresh_process=suite == "memory",
+        )
+        for suite in spec.suites
+        for task in tasks[suite]
+    )
+    return Plan(spec=spec, runs=tuple(_run_plan(spec, model, jobs) for model in spec.models))
+
+
+def _run_plan(spec: RunSpec, model: ModelSpec, jobs: tuple[Job, ...]) -> RunPlan:
+    missing = _missing_modules(spec, model)
+    if model.backend != "hf":
+        fingerprint = _named_fingerprint(model)
+        return RunPlan(
+            model=model,
+            plan_hash=_plan_hash(spec, model, fingerprint, jobs),
+            fingerprint=fingerprint,
+            jobs=jobs,
+            local_path=None,
+            missing=tuple(missing),
+        )
+    folder = _local_folder(model)
+    if folder is not None:
+        found = checkpoint.inspect(folder)
+        fingerprint = checkpoint.fingerprint(found, model)
+        weights = checkpoint.run_bytes(found, model.dtype)
+        note = "weights by their files, and 500 MiB for the runtime"
+    else:
+        fingerprint = None
+        count = model.published_parameter_count or hub.parameters_by_name(model.target)
+        weights = count * _DTYPE_BYTES.get(model.dtype, 4) if count else None
+        origin = "published size" if model.published_parameter_count else "size in the name"
+        note = f"weights by the {origin}, at {_DTYPE_BYTES.get(model.dtype, 4)} bytes a parameter"
+        if weights is None:
+            note = "not known before the download: the name says no size"
+    memory = None if weights is None else weights + _RUNTIME_BYTES
+    available = psutil.virtual_memory().total
+    if memory is not None and memory > available:
+        missing.append(f"memory: needs {memory / 2**30:.1f} GiB, has {available / 2**30:.1f} GiB")
+    return RunPlan(
+        model=model,
+        plan_hash=_plan_hash(spec, model, fingerprint, jobs),
+        fingerprint=fingerprint,
+        jobs=jobs,
+        local_path=None if folder is None else str(folder),
+        downloads=() if folder is not None else (f"model {model.target}",),
+        memory_bytes=memory,
+        memory_note=note,
+        missing=tuple(missing),
+    )
+
+
+def _local_folder(model: ModelSpec) -> Path | None:
+    """Return the folder of a model on this machine, or None where it must be downloaded."""
+    reference = reference_path(model.target)
+    if reference is not None:
+        return Path(reference)
+    path = Path(model.target).expanduser()
+    if path.is_dir():
+        return path
+    if not hub.is_hub_id(model.target) or path.exists():
+        raise ModelError(
+            f"No model folder '{model.target}'. Give a folder that save_pretrained wrote, "
+            "a hub id (owner/name) or ref:pico."
+        )
+    return hub.cached_snapshot(model.target, model.revision)
+
+
+def _missing_modules(spec: RunSpec, model: ModelSpec) -> list[str]:
+    needs = list(_BACKEND_NEEDS.get(model.backend, ()))
+    for suite in spec.suites:
+        needs.extend(_NEEDS.get(suite, ()))
+    return [
+        f"{module}: pip install 'slmbench[{extra}]'"
+        for module, extra in dict.fromkeys(needs)
+        if importlib.util.find_spec(module) is None
+    ]
+
+
+def _named_fingerprint(model: ModelSpec) -> ModelFingerprint:
+    """Return the fingerprint of a model that has no files here: it is its name."""
+    name = hashlib.sha256(f"{model.backend}:{model.target}".encode()).hexdigest()
+    return ModelFingerprint(
+        weights=name, tokenizer=name, chat_template="", dtype=model.dtype, quantization=""
+    )
+
+
+def _plan_hash(
+    spec: RunSpec, model: ModelSpec, fingerprint: ModelFingerprint | None, jobs: tuple[Job, ...]
+) -> str:
+    """Return the hash that two runs share exactly when one may go on where the other stopped."""
+    asked: dict[str, Any] = spec.model_dump(mode="json", exclude={"models", "name", "description"})
+    # A longer time limit must not throw away what is done.
+    for free in ("time_limit_s", "include_path"):
+        asked.pop(free)
+    asked["model"] = model.model_dump(mode="json", exclude={"name", "target"})
+    asked["weights"] = (
+        f"hub:{model.target}@{model.revision}" if fingerprint is None else fingerprint.model_dump()
+    )
+    asked["jobs"] = [(job.job_id, _task_key(job.task)) for job in jobs]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _task_key(task: TaskRef) -> str:
+    return task_hash(Path(task.path)) if task.path is not None else f"lm-eval:{task.name}"

@@ -1,0 +1,83 @@
+"""Read a model as it is written on the command line or in a spec: ``hf:PATH,dtype=bfloat16``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slmbench.errors import InputError, did_you_mean
+from slmbench.resources import reference_dir
+from slmbench.schema.spec import ModelSpec
+from slmbench.schema.strict import parse
+
+REFERENCE = ("pico", "nano", "micro")
+
+#: lm-eval's spelling -> ours, for ``--model hf --model_args pretrained=...``.
+_LM_EVAL_KEYS = {"pretrained": "target"}
+
+
+def parse_model(text: str, backends: tuple[str, ...] = ("hf", "fake")) -> ModelSpec:
+    """Return the model that ``BACKEND:TARGET[,key=value...]`` names.
+
+    ``ref:pico`` names a reference model, run in float32 by the hf backend.
+
+    Raises:
+        InputError: no backend, an unknown one, or a wrong key.
+    """
+    head, *pairs = text.split(",")
+    backend, colon, target = head.partition(":")
+    if not colon or not target:
+        raise InputError(
+            f"'{text}' names no model. Write BACKEND:NAME, for example hf:PATH_OR_ID or ref:pico."
+        )
+    options = _options(pairs, text)
+    if backend == "ref":
+        return _reference(target, options)
+    if backend not in backends:
+        near = did_you_mean(backend, (*backends, "ref"))
+        raise InputError(
+            f"'{text}': unknown backend '{backend}'.{near} "
+            f"Known: {', '.join((*backends, 'ref'))}; see 'slmbench list backends'."
+        )
+    return parse(ModelSpec, {"backend": backend, "target": target, **options}, f"model '{text}'")
+
+
+def parse_lm_eval_model(backend: str, model_args: str) -> ModelSpec:
+    """Return the model of lm-eval's ``--model hf --model_args pretrained=PATH,dtype=float32``.
+
+    Raises:
+        InputError: ``pretrained`` is missing, or a key is unknown.
+    """
+    options = _options([pair for pair in model_args.split(",") if pair], model_args)
+    options = {_LM_EVAL_KEYS.get(key, key): value for key, value in options.items()}
+    if "target" not in options:
+        raise InputError(f"--model_args '{model_args}' lacks pretrained=PATH_OR_ID.")
+    return parse(ModelSpec, {"backend": backend, **options}, f"--model_args '{model_args}'")
+
+
+def _reference(name: str, options: dict[str, Any]) -> ModelSpec:
+    if name not in REFERENCE:
+        raise InputError(
+            f"No reference model '{name}'.{did_you_mean(name, REFERENCE)} "
+            f"Known: {', '.join(REFERENCE)}."
+        )
+    # The files hold float16 to stay small; a CPU computes in float32.
+    given = {"name": name, "dtype": "float32", **options}
+    raw = {"backend": "hf", "target": f"ref:{name}", **given}
+    return parse(ModelSpec, raw, f"model 'ref:{name}'")
+
+
+def reference_path(target: str) -> str | None:
+    """Return the folder of a ``ref:`` target, or None for any other target."""
+    if not target.startswith("ref:"):
+        return None
+    return str(reference_dir() / target.removeprefix("ref:"))
+
+
+def _options(pairs: list[str], text: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"'{text}': '{pair}' is not key=value.")
+        options[key.strip()] = value.strip()
+    return options

@@ -1,0 +1,59 @@
+"""Samples and raw readings as Arrow tables, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from slmbench.schema.record import Sample
+
+SAMPLE_SCHEMA = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("content_hash", pa.string()),
+        ("cluster", pa.string()),
+        ("prompt", pa.string()),
+        ("output", pa.string()),
+        ("target", pa.string()),
+        ("scores", pa.map_(pa.string(), pa.float64())),
+        ("unscored", pa.map_(pa.string(), pa.string())),
+        ("loglikelihoods", pa.list_(pa.float64())),
+        ("input_tokens", pa.int64()),
+        ("output_tokens", pa.int64()),
+        ("elapsed_s", pa.float64()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+
+
+def samples_to_table(samples: Sequence[Sample]) -> pa.Table:
+    """Return one row for each sample, in order; a lone surrogate in a text becomes ``?``."""
+    rows = []
+    for sample in samples:
+        row = sample.model_dump()
+        row["scores"] = list(row["scores"].items())
+        row["unscored"] = list(row["unscored"].items())
+        for name in ("prompt", "output", "target"):
+            if row[name] is not None:
+                row[name] = row[name].encode("utf-8", "replace").decode("utf-8")
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=SAMPLE_SCHEMA)
+
+
+def table_to_samples(table: pa.Table) -> list[Sample]:
+    """Return the samples of a table written by `samples_to_table`."""
+    samples = []
+    for row in table.to_pylist():
+        row["scores"] = dict(row["scores"] or ())
+        row["unscored"] = dict(row["unscored"] or ())
+        samples.append(Sample.model_validate(row))
+    return samples
+
+
+def rows_to_table(rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """Return raw readings as a table; a key that a row lacks is null there."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return pa.table({name: [row.get(name) for row in rows] for name in names})

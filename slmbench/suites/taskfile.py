@@ -1,0 +1,183 @@
+"""Read a task folder: which suite it is for, its definition, its items and their fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from slmbench.errors import InputError
+from slmbench.schema.base import Frozen
+from slmbench.schema.plan import TaskKind
+from slmbench.schema.strict import parse, read_yaml
+
+
+class GenerationSpec(Frozen):
+    """How a task has a prompt continued; ``samples`` is k, the continuations of each prompt."""
+
+    samples: int = Field(default=1, ge=1)
+    max_new_tokens: int = Field(ge=1)
+    temperature: float = Field(default=0.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    top_k: int = Field(default=0, ge=0)
+    until: tuple[str, ...] = ()
+
+
+class TextTask(Frozen):
+    """A task of the toxicity or similarity suite; ``data`` is a JSONL file beside the YAML.
+
+    Each line holds ``id`` and ``prompt``, for similarity a ``reference``, and where items share a
+    template or subject a ``cluster``. ``threshold`` is the score above which a text is toxic.
+    """
+
+    suite: Literal["toxicity", "similarity"]
+    task: str
+    version: float
+    data: str
+    synthetic: bool = False
+    description: str = ""
+    generation: GenerationSpec
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+
+
+class Workload(Frozen):
+    """A fixed piece of work for latency, energy and memory; ``text`` is cut to the prompt length.
+
+    ``warmup`` rounds are run and recorded but not counted, ``repeats`` rounds are.
+    """
+
+    workload: str
+    version: float
+    text: str
+    prompt_tokens: int = Field(ge=1)
+    output_tokens: int = Field(ge=2)
+    batch_size: int = Field(default=1, ge=1)
+    warmup: int = Field(default=1, ge=0)
+    repeats: int = Field(default=5, ge=1)
+    description: str = ""
+
+
+class TextItemRow(Frozen):
+    """One line of a text task's data."""
+
+    id: str
+    prompt: str
+    reference: str | None = None
+    cluster: str | None = None
+
+
+def kind_of(path: Path) -> TaskKind:
+    """Return what kind of task a YAML file defines.
+
+    Raises:
+        InputError: not a task file.
+    """
+    raw = _read_loosely(path)
+    if "workload" in raw:
+        return "workload"
+    suite = raw.get("suite")
+    if suite == "toxicity" or suite == "similarity":
+        return "toxicity" if suite == "toxicity" else "similarity"
+    if "output_type" in raw or "dataset_path" in raw or "group" in raw or "include" in raw:
+        return "accuracy"
+    raise InputError(
+        f"'{path}' is no task: it has neither 'suite', 'workload' nor lm-eval's 'output_type'."
+    )
+
+
+def load_text_task(path: Path) -> tuple[TextTask, list[TextItemRow]]:
+    """Return a text task and its items.
+
+    Raises:
+        InputError: a misspelt key, missing data, a damaged line or an id that comes twice.
+    """
+    task = parse(TextTask, read_yaml(path), f"'{path}'")
+    data = path.parent / task.data
+    rows = [parse(TextItemRow, raw, f"'{data}' line {number}") for number, raw in _read_jsonl(data)]
+    if len({row.id for row in rows}) != len(rows):
+        raise InputError(f"'{data}' holds an id twice. Give every item an id of its own.")
+    return task, rows
+
+
+def load_workload(path: Path) -> tuple[Workload, str]:
+    """Return a workload and the text its prompts are cut from.
+
+    Raises:
+        InputError: a misspelt key or a missing text.
+    """
+    workload = parse(Workload, read_yaml(path), f"'{path}'")
+    text = path.parent / workload.text
+    try:
+        return workload, text.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"'{path}' names the text '{text}', which cannot be read.") from error
+
+
+def count_items(path: Path) -> int | None:
+    """Return how many items a task has, or None where only running it tells."""
+    raw = _read_loosely(path)
+    files = [raw["data"]] if "data" in raw else _data_files(raw)
+    existing = [path.parent / name for name in files if (path.parent / name).is_file()]
+    if len(existing) != 1:
+        return None
+    with existing[0].open("rb") as stream:
+        return sum(1 for line in stream if line.strip())
+
+
+def task_hash(path: Path) -> str:
+    """Return SHA-256 over the definition and every data file it names beside itself."""
+    digest = hashlib.sha256(path.read_bytes())
+    raw = _read_loosely(path)
+    names = [str(raw[key]) for key in ("data", "text") if key in raw] + _data_files(raw)
+    for name in names:
+        data = path.parent / name
+        if data.is_file():
+            digest.update(b"\0" + data.read_bytes())
+    return digest.hexdigest()
+
+
+def text_hash(*parts: str) -> str:
+    """Return a short stable hash of texts, for content hashes and checkpoint keys."""
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def apply_limit(count: int, limit: float | None) -> int:
+    """Return how many of ``count`` items a limit leaves: a count, or a share rounded up."""
+    if limit is None:
+        return count
+    return min(count, int(limit) if limit >= 1 else -int(-count * limit // 1))
+
+
+def _data_files(raw: dict[str, Any]) -> list[str]:
+    files = (raw.get("dataset_kwargs") or {}).get("data_files") or {}
+    values = files.values() if isinstance(files, dict) else [files]
+    flat: list[str] = []
+    for value in values:
+        flat.extend(map(str, value) if isinstance(value, list) else [str(value)])
+    return flat
+
+
+def _read_jsonl(path: Path) -> list[tuple[int, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"'{path}' cannot be read: {error}.") from error
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append((number, json.loads(line)))
+        except ValueError as error:
+            raise InputError(f"'{path}' line {number} is not JSON: {error}.") from error
+    if not rows:
+        raise InputError(f"'{path}' holds no items.")
+    return rows
+
+
+def _read_loosely(path: Path) -> dict[str, Any]:
+    """Read a YAML that may carry lm-eval's ``!function`` tags, without running any code."""
+    return read_yaml(path, ignore_tags=True)
