@@ -56,30 +56,20 @@ def build(spec: RunSpec) -> Plan:
 
 def _run_plan(spec: RunSpec, model: ModelSpec, jobs: tuple[Job, ...]) -> RunPlan:
     missing = _missing_modules(spec, model)
+    fingerprint: ModelFingerprint | None
+    folder: Path | None = None
+    weights: int | None = None
+    note = "runs without weights of its own"
     if model.backend != "hf":
         fingerprint = _named_fingerprint(model)
-        return RunPlan(
-            model=model,
-            plan_hash=_plan_hash(spec, model, fingerprint, jobs),
-            fingerprint=fingerprint,
-            jobs=jobs,
-            local_path=None,
-            missing=tuple(missing),
-        )
-    folder = _local_folder(model)
-    if folder is not None:
+    elif (folder := _local_folder(model)) is not None:
         found = checkpoint.inspect(folder)
         fingerprint = checkpoint.fingerprint(found, model)
         weights = checkpoint.run_bytes(found, model.dtype)
         note = "weights by their files, and 500 MiB for the runtime"
     else:
         fingerprint = None
-        count = model.published_parameter_count or hub.parameters_by_name(model.target)
-        weights = count * _DTYPE_BYTES.get(model.dtype, 4) if count else None
-        origin = "published size" if model.published_parameter_count else "size in the name"
-        note = f"weights by the {origin}, at {_DTYPE_BYTES.get(model.dtype, 4)} bytes a parameter"
-        if weights is None:
-            note = "not known before the download: the name says no size"
+        weights, note = _promised_weights(model)
     memory = None if weights is None else weights + _RUNTIME_BYTES
     available = psutil.virtual_memory().total
     if memory is not None and memory > available:
@@ -90,11 +80,21 @@ def _run_plan(spec: RunSpec, model: ModelSpec, jobs: tuple[Job, ...]) -> RunPlan
         fingerprint=fingerprint,
         jobs=jobs,
         local_path=None if folder is None else str(folder),
-        downloads=() if folder is not None else (f"model {model.target}",),
+        downloads=(f"model {model.target}",) if fingerprint is None else (),
         memory_bytes=memory,
         memory_note=note,
         missing=tuple(missing),
     )
+
+
+def _promised_weights(model: ModelSpec) -> tuple[int | None, str]:
+    """Return the bytes of weights that are not here yet, and how they are known."""
+    count = model.published_parameter_count or hub.parameters_by_name(model.target)
+    if count is None:
+        return None, "not known before the download: the name says no size"
+    size = _DTYPE_BYTES.get(model.dtype, 4)
+    origin = "published size" if model.published_parameter_count else "size in the name"
+    return count * size, f"weights by the {origin}, at {size} bytes a parameter"
 
 
 def _local_folder(model: ModelSpec) -> Path | None:

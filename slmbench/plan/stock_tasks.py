@@ -7,7 +7,9 @@ import re
 from functools import cache
 from pathlib import Path
 
-_NAMED = re.compile(rb"^(?:task|group):[ \t]*[\"']?([\w.+-]+)[\"']?[ \t]*(?:#.*)?$", re.MULTILINE)
+_NAMED = re.compile(
+    rb"^[\"']?(?:task|group)[\"']?:[ \t]*[\"']?([\w.+-]+)[\"']?[ \t]*(?:#.*)?$", re.MULTILINE
+)
 _TAG = re.compile(rb"^tag:[ \t]*(?:\n[ \t]*-[ \t]*)?[\"']?([\w.+-]+)", re.MULTILINE)
 
 

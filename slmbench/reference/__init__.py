@@ -1,1 +1,1 @@
-"""Three tiny trained language models and the scripts that made them."""
+"""Three tiny trained language models, the tasks they answer and the scripts that made both."""

@@ -33,7 +33,7 @@ def read_yaml(path: Path, ignore_tags: bool = False) -> dict[str, Any]:
     """
     try:
         loader = _IgnoreTags if ignore_tags else yaml.SafeLoader
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
     except FileNotFoundError as error:
         raise InputError(f"No file '{path}'.") from error
     except (OSError, UnicodeDecodeError) as error:
