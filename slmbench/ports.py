@@ -55,6 +55,7 @@ class Backend(Protocol):
     """A loaded model. Every method is deterministic for the same arguments on the same host."""
 
     info: BackendInfo
+    batch_size: int
 
     def encode(self, text: str, add_special_tokens: bool | None = None) -> list[int]:
         """Return token ids; None leaves special tokens to the tokenizer."""
@@ -127,6 +128,9 @@ class Context(Protocol):
 
     def meter(self, name: str, **options: Any) -> Meter | Absent:
         """Return a meter of the catalogue, or why it can't be used here."""
+
+    def carbon_factor(self, country: str) -> tuple[float, str]:
+        """Return gCO2e of a kilowatt-hour, and where the figure is from."""
 
 
 class Suite(Protocol):

@@ -1,0 +1,219 @@
+"""Run any transformers causal language model in this process."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors import SafetensorError
+
+from slmbench.engine.sampling import continue_prompts
+from slmbench.engine.scoring import score_pairs
+from slmbench.errors import InputError, ModelError
+from slmbench.ports import BackendInfo, Generation, Sampling, Tokens
+from slmbench.schema.base import Absent, Interval, Measured, Measurement
+from slmbench.schema.spec import ModelSpec
+from slmbench.units import clock
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_MAX_LENGTH_NAMES = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
+_DEFAULT_MAX_LENGTH = 2048
+_LOAD_ERRORS = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError)
+
+
+class HuggingFace:
+    """A transformers model and its tokenizer, behind the Backend port.
+
+    Only safetensors are read, and no code of the checkpoint runs unless the spec says so.
+
+    Raises:
+        ModelError: the model can't be loaded as asked; the text says what to change.
+    """
+
+    def __init__(self, spec: ModelSpec, source: str) -> None:
+        """Load ``source`` (a folder or hub id) the way ``spec`` says."""
+        transformers.utils.logging.set_verbosity_error()
+        transformers.utils.logging.disable_progress_bar()
+        start = clock()
+        self._spec = spec
+        self._source = source
+        self._device = _device(spec.device)
+        self.batch_size = spec.batch_size or 16
+        self._tokenizer = self._load(transformers.AutoTokenizer, "tokenizer")
+        self._model = self._load_model()
+        self.info = BackendInfo(
+            architecture=type(self._model).__name__,
+            dtype=str(self._model.dtype).removeprefix("torch."),
+            device=str(self._device),
+            parameter_count=sum(p.numel() for p in self._model.parameters()),
+            max_length=spec.max_length or self._max_length(),
+            vocab_size=int(self._text_config().vocab_size),
+            eot_token_id=self._special_token("eos_token_id"),
+            prefix_token_id=self._special_token("bos_token_id", "eos_token_id"),
+            load_s=clock() - start,
+        )
+
+    @property
+    def tokenizer(self) -> Any:
+        """Return the transformers tokenizer, for lm-eval's chat template."""
+        return self._tokenizer
+
+    def encode(self, text: str, add_special_tokens: bool | None = None) -> list[int]:
+        """Return token ids; None leaves special tokens to the tokenizer and the spec."""
+        chosen = self._spec.add_bos_token if add_special_tokens is None else add_special_tokens
+        settings = {} if chosen is None else {"add_special_tokens": chosen}
+        # A text that already starts with BOS must not get a second one (as in lm-eval).
+        if add_special_tokens is None and text.startswith(
+            self.decode([self.info.prefix_token_id], False)
+        ):
+            settings["add_special_tokens"] = False
+        return list(self._tokenizer.encode(text, **settings))
+
+    def decode(self, tokens: Tokens, skip_special_tokens: bool = True) -> str:
+        """Return the text of token ids."""
+        return str(self._tokenizer.decode(tokens, skip_special_tokens=skip_special_tokens))
+
+    def loglikelihood(self, pairs: Sequence[tuple[Tokens, Tokens]]) -> list[tuple[float, bool]]:
+        """Score (context, continuation) pairs; see `slmbench.engine.scoring.score_pairs`."""
+        return score_pairs(self._model, pairs, self.info.max_length, self.batch_size)
+
+    def generate(self, prompts: Sequence[Tokens], how: Sampling, k: int) -> list[list[Generation]]:
+        """Continue prompts; see `slmbench.engine.sampling.continue_prompts`."""
+        room = self.info.max_length - how.max_new_tokens
+        if room < 1:
+            raise InputError(
+                f"{how.max_new_tokens} new tokens leave no room for a prompt in a context of "
+                f"{self.info.max_length} tokens. Ask for fewer."
+            )
+        cut = [list(prompt)[-room:] for prompt in prompts]
+        return continue_prompts(self._model, cut, how, k, self.decode)
+
+    def static_memory(self) -> dict[str, Measurement]:
+        """Return weight bytes as loaded, file bytes, and key/value-cache bytes of one token."""
+        tensors = {t.data_ptr(): t for t in (*self._model.parameters(), *self._model.buffers())}
+        weights = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+        folder = Path(self._source)
+        files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+        return {
+            "weight_bytes": _exact(weights, "counted over the loaded tensors, buffers included"),
+            "file_bytes": _exact(sum(f.stat().st_size for f in files), "safetensors files")
+            if files
+            else Absent(reason="the files lie in the hub cache, not in a folder of their own"),
+            "kv_bytes_per_token": self._cache_bytes_per_token(),
+        }
+
+    def apply_chat_template(self, messages: list[dict[str, str]], add_prompt: bool) -> str:
+        """Return the prompt text of a conversation.
+
+        Raises:
+            InputError: the tokenizer has no chat template.
+        """
+        if not self._tokenizer.chat_template:
+            raise InputError(
+                f"'{self._spec.label}' has no chat template. Leave --apply-chat-template out."
+            )
+        return str(
+            self._tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=add_prompt,
+                continue_final_message=not add_prompt,
+            )
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Free the weights."""
+        del self._model
+        gc.collect()
+
+    def _load(self, kind: Any, what: str, **settings: Any) -> Any:
+        try:
+            return kind.from_pretrained(
+                self._source,
+                revision=self._spec.revision,
+                trust_remote_code=self._spec.trust_remote_code,
+                **settings,
+            )
+        except _LOAD_ERRORS as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            raise ModelError(
+                f"The {what} of '{self._spec.target}' can't be loaded: {reason}"
+            ) from error
+
+    def _load_model(self) -> Any:
+        spec = self._spec
+        if spec.dtype not in ("auto", *_DTYPES):
+            raise ModelError(f"Unknown dtype '{spec.dtype}'. Known: auto, {', '.join(_DTYPES)}.")
+        dtype: Any = _DTYPES.get(spec.dtype, "auto")
+        model, report = self._load(
+            transformers.AutoModelForCausalLM, "model", dtype=dtype, use_safetensors=True,
+            output_loading_info=True,
+        )  # fmt: skip
+        missing = sorted(report["missing_keys"])
+        if missing:
+            # transformers fills these with random numbers and only prints a report.
+            raise ModelError(
+                f"'{spec.target}' lacks {len(missing)} tensors ({', '.join(missing[:3])}, ...): "
+                "they would be random. Name a complete checkpoint of a causal language model."
+            )
+        if spec.dtype == "auto" and self._device.type == "cpu" and model.dtype == torch.float16:
+            # A CPU has no fast float16 arithmetic: the checkpoint's numbers, computed in float32.
+            model = model.float()
+        return model.to(self._device).eval()
+
+    def _text_config(self) -> Any:
+        return self._model.config.get_text_config()
+
+    def _max_length(self) -> int:
+        for name in _MAX_LENGTH_NAMES:
+            value = getattr(self._text_config(), name, None)
+            if isinstance(value, int) and value > 0:
+                return value
+        promised = getattr(self._tokenizer, "model_max_length", None)
+        return promised if promised and promised < 10**9 else _DEFAULT_MAX_LENGTH
+
+    def _special_token(self, *names: str) -> int:
+        for name in names:
+            for owner in (self._tokenizer, self._text_config()):
+                value = getattr(owner, name, None)
+                if isinstance(value, int):
+                    return value
+        raise ModelError(
+            f"The tokenizer of '{self._spec.target}' names no {names[-1].removesuffix('_id')}. "
+            "Set it in tokenizer_config.json."
+        )
+
+    def _cache_bytes_per_token(self) -> Measurement:
+        sizes = []
+        for length in (8, 16):
+            ids = torch.full((1, length), self.info.prefix_token_id, device=self._device)
+            with torch.inference_mode():
+                cache = self._model(input_ids=ids, use_cache=True).past_key_values
+            layers = getattr(cache, "layers", None)
+            if not layers or not all(getattr(x, "keys", None) is not None for x in layers):
+                return Absent(reason=f"{self.info.architecture} keeps no key/value cache")
+            sizes.append(sum(t.nbytes for layer in layers for t in (layer.keys, layer.values)))
+        return _exact((sizes[1] - sizes[0]) // 8, "growth of the cache from 8 to 16 tokens")
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(
+            f"No device '{name}' on this host. Known: auto, cpu, cuda, mps."
+        ) from error
+    return device
+
+
+def _exact(count: int, source: str) -> Measured:
+    value = float(count)
+    interval = Interval(low=value, high=value, method="exact count")
+    return Measured(value=value, unit="bytes", n=1, interval=interval, how="counted", source=source)

@@ -1,0 +1,209 @@
+"""How often is the model right: any lm-eval task, scored by lm-eval's own rules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from slmbench.ports import Backend, Context
+from slmbench.schema.plan import Job, TaskRef
+from slmbench.schema.record import Aggregation, Fingerprints, JobResult, Metric, Sample
+from slmbench.stats.interval import measured
+from slmbench.suites.lm_eval_bridge import BridgeLM, evaluate
+from slmbench.suites.taskfile import task_hash, text_hash
+
+_WEIGHT_NAMES = {"word_perplexity": "words", "byte_perplexity": "bytes", "bits_per_byte": "bytes"}
+_WEIGHTED = ("weighted_perplexity", "bits_per_byte")
+
+
+class Accuracy:
+    """One job is one lm-eval task or group."""
+
+    name = "accuracy"
+
+    def run(self, job: Job, backend: Backend, context: Context) -> JobResult:
+        """Ask every item and return lm-eval's metrics, each with an interval, and all samples."""
+        lm = BridgeLM(backend, context, backend.batch_size)
+        results, tasks = evaluate(job.task, lm, context.spec)
+        several = len(results["samples"]) > 1
+        metrics: list[Metric] = []
+        samples: list[Sample] = []
+        for task in sorted(results["samples"]):
+            own, merged = _task_metrics(task, results, tasks[task])
+            metrics.extend(own)
+            samples.extend(_prefixed(merged, task) if several else merged)
+        for group in sorted(results.get("groups", {})):
+            metrics.extend(_group_metrics(group, results))
+        return JobResult(
+            metrics=tuple(metrics),
+            samples=tuple(samples),
+            fingerprints=Fingerprints(
+                task=_task_fingerprint(job.task, results),
+                prompt=lm.sent,
+                scorer=_provenance(),
+            ),
+            details={
+                "versions": {name: str(v) for name, v in results["versions"].items()},
+                "num_fewshot": dict(results["n-shot"]),
+                "items": {name: dict(count) for name, count in results["n-samples"].items()},
+            },
+        )
+
+
+def _task_metrics(
+    task: str, results: dict[str, Any], loaded: Any
+) -> tuple[list[Metric], list[Sample]]:
+    rows = results["samples"][task]
+    filters = list(dict.fromkeys(row["filter"] for row in rows))
+    rules = {name: _rule(function) for name, function in loaded.aggregation().items()}
+    samples = _merge(rows, filters, rules)
+    metrics = []
+    for key, value in results["results"][task].items():
+        name, comma, filter_name = key.partition(",")
+        if not comma or name.endswith("_stderr"):
+            continue
+        shown = _shown(name, filter_name, filters)
+        aggregation = _aggregation(rules.get(name, "mean"), name, shown)
+        number = float(value) if _is_number(value) else None
+        metrics.append(
+            Metric(
+                suite="accuracy",
+                task=task,
+                metric=shown,
+                value=measured(aggregation, samples, _unit(name), _provenance(), value=number),
+                higher_is_better=results["higher_is_better"].get(task, {}).get(name),
+                aggregation=aggregation,
+            )
+        )
+    return metrics, samples
+
+
+def _merge(rows: list[dict[str, Any]], filters: list[str], rules: dict[str, str]) -> list[Sample]:
+    """Return one sample for each document; lm-eval logs a row for each document and filter."""
+    merged: dict[int, dict[str, Any]] = {}
+    for row in rows:
+        entry = merged.setdefault(row["doc_id"], {"row": row, "scores": {}, "unscored": {}})
+        for name in row["metrics"]:
+            shown = _shown(name, row["filter"], filters)
+            _add_score(entry, shown, row[name], rules.get(name, "mean"))
+    return [_sample(entry) for _, entry in sorted(merged.items())]
+
+
+def _add_score(entry: dict[str, Any], name: str, value: Any, rule: str) -> None:
+    if rule in _WEIGHTED and isinstance(value, tuple):
+        entry["scores"]["loglikelihood"] = float(value[0])
+        entry["scores"][_weight_name(name)] = float(value[1])
+    elif _is_number(value):
+        entry["scores"][name] = float(value)
+    else:
+        entry["unscored"][name] = f"the task scores it as a whole, from {type(value).__name__}s"
+
+
+def _sample(entry: dict[str, Any]) -> Sample:
+    row = entry["row"]
+    document = row["doc"] if isinstance(row["doc"], dict) else {}
+    cluster = document.get("cluster", document.get("subject"))
+    choices = [arguments[1] for arguments in row["arguments"] if len(arguments) > 1]
+    responses = [each for group in row["resps"] for each in _flat(group)]
+    loglikelihoods = tuple(x[0] for x in responses if isinstance(x, tuple))
+    rolling = tuple(x for x in responses if isinstance(x, float))
+    return Sample(
+        sample_id=str(document.get("id", row["doc_id"])),
+        content_hash=text_hash(row["doc_hash"], row["prompt_hash"], row["target_hash"]),
+        cluster=None if cluster is None else str(cluster),
+        prompt=str(row["arguments"][0][0]),
+        output=_output(loglikelihoods, choices, row["filtered_resps"]),
+        target=str(row["target"]),
+        scores=entry["scores"],
+        unscored=entry["unscored"],
+        loglikelihoods=loglikelihoods or rolling,
+        status="ok" if entry["scores"] else "unscored",
+        reason=None if entry["scores"] else "no metric gave this item a score of its own",
+    )
+
+
+def _output(loglikelihoods: tuple[float, ...], choices: list[Any], filtered: Any) -> str | None:
+    """Return what the model answered: its likeliest choice, or its text."""
+    if loglikelihoods and len(loglikelihoods) == len(choices):
+        return str(choices[max(range(len(choices)), key=lambda i: loglikelihoods[i])])
+    texts = [each for each in filtered if isinstance(each, str)]
+    return texts[0] if texts else None
+
+
+def _group_metrics(group: str, results: dict[str, Any]) -> Iterable[Metric]:
+    """Yield lm-eval's own number for a group; its parts carry the intervals."""
+    for key, value in results["groups"][group].items():
+        name, comma, _ = key.partition(",")
+        if comma and not name.endswith("_stderr"):
+            aggregation = Aggregation(kind="other")
+            number = float(value) if _is_number(value) else None
+            yield Metric(
+                suite="accuracy",
+                task=group,
+                metric=name,
+                value=measured(aggregation, (), _unit(name), _provenance(), value=number),
+                higher_is_better=results["higher_is_better"].get(group, {}).get(name),
+                aggregation=aggregation,
+            )
+
+
+def _aggregation(rule: str, name: str, shown: str) -> Aggregation:
+    if rule in _WEIGHTED:
+        kind: Any = rule
+        return Aggregation(kind=kind, score="loglikelihood", weight=_weight_name(name))
+    if rule in ("mean", "perplexity"):
+        return Aggregation(kind="mean" if rule == "mean" else "perplexity", score=shown)
+    return Aggregation(kind="other", score=shown)
+
+
+def _rule(function: Any) -> str:
+    """Return the name of lm-eval's aggregation function."""
+    return str(getattr(function, "__name__", "other"))
+
+
+def _shown(name: str, filter_name: str, filters: list[str]) -> str:
+    return name if len(filters) == 1 else f"{name},{filter_name}"
+
+
+def _weight_name(name: str) -> str:
+    return _WEIGHT_NAMES.get(name.split(",")[0], f"{name}_weight")
+
+
+def _unit(name: str) -> str:
+    return "bits" if name == "bits_per_byte" else ""
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return not isinstance(value, str) and math.isfinite(float(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def _flat(group: Any) -> list[Any]:
+    """Return the responses of one request: ``repeats`` of them, in a list."""
+    return list(group) if isinstance(group, list) else [group]
+
+
+def _prefixed(samples: list[Sample], task: str) -> list[Sample]:
+    return [
+        sample.model_copy(
+            update={"sample_id": f"{task}/{sample.sample_id}", "cluster": sample.cluster or task}
+        )
+        for sample in samples
+    ]
+
+
+def _task_fingerprint(task: TaskRef, results: dict[str, Any]) -> str:
+    if task.path is not None:
+        return text_hash(task_hash(Path(task.path)), repr(results["n-shot"]))
+    return text_hash(
+        task.name, version("lm_eval"), repr(results["versions"]), repr(results["n-shot"])
+    )
+
+
+def _provenance() -> str:
+    return f"lm-eval@{version('lm_eval')}"

@@ -1,0 +1,86 @@
+"""How near are a model's texts to reference texts, by overlap and, given an encoder, by meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from slmbench.ports import Backend, Context, Sampling, TextItem
+from slmbench.schema.plan import Job
+from slmbench.schema.record import Fingerprints, JobResult
+from slmbench.suites.taskfile import (
+    TextItemRow,
+    TextTask,
+    apply_limit,
+    load_text_task,
+    task_hash,
+    text_hash,
+)
+from slmbench.suites.textscores import ScoreSheet, metrics_of, score_into
+
+_OVERLAP = ("chrf", "bleu", "rouge_1", "rouge_2", "rouge_l", "token_f1")
+
+
+class Similarity:
+    """One job is one set of prompts with references."""
+
+    name = "similarity"
+
+    def run(self, job: Job, backend: Backend, context: Context) -> JobResult:
+        """Continue every prompt once and score the text against its reference."""
+        path = Path(job.task.path or "")
+        task, rows = load_text_task(path)
+        rows = rows[: apply_limit(len(rows), context.spec.limit)]
+        answers, sent = _continue(task, rows, backend, context)
+        items = [
+            TextItem(output=text, reference=row.reference, prompt=row.prompt)
+            for row, (text, _) in zip(rows, answers, strict=True)
+        ]
+        sheets = [ScoreSheet() for _ in rows]
+        columns = [score_into(sheets, context.scorer(name), name, items) for name in _OVERLAP]
+        encoder = context.scorer("embedding_cosine", path=context.spec.scorers.embedding)
+        columns.append(score_into(sheets, encoder, "embedding_cosine", items))
+        samples = tuple(
+            sheet.sample(row, text, count)
+            for sheet, row, (text, count) in zip(sheets, rows, answers, strict=True)
+        )
+        return JobResult(
+            metrics=metrics_of("similarity", task.task, samples, columns),
+            samples=samples,
+            fingerprints=Fingerprints(
+                task=task_hash(path),
+                prompt=sent,
+                scorer=";".join(column.how for column in columns),
+            ),
+            details={"generation": task.generation.model_dump(mode="json")},
+        )
+
+
+def _continue(
+    task: TextTask, rows: list[TextItemRow], backend: Backend, context: Context
+) -> tuple[list[tuple[str, int]], str]:
+    """Return (text, token count) of each item, and the prompts' fingerprint."""
+    how = task.generation
+    prompts = [backend.encode(row.prompt) for row in rows]
+    sent = text_hash(repr(prompts))
+    step = backend.batch_size
+    answers: list[tuple[str, int]] = []
+    for start in range(0, len(rows), step):
+        part = prompts[start : start + step]
+        sampling = Sampling(
+            max_new_tokens=how.max_new_tokens,
+            temperature=how.temperature,
+            top_p=how.top_p,
+            top_k=how.top_k,
+            stop=how.until,
+            seed=context.spec.seed + start,
+        )
+
+        def compute(part: list[list[int]] = part, sampling: Sampling = sampling) -> Any:
+            found = backend.generate(part, sampling, 1)
+            return [[each[0].text, len(each[0].tokens)] for each in found]
+
+        key = f"similarity/{start}/{text_hash(repr(part))}"
+        answers.extend((str(t), int(n)) for t, n in context.checkpoint(key, compute))
+        context.progress(len(answers), len(rows))
+    return answers, sent

@@ -1,0 +1,87 @@
+"""Shared by the text suites: pick items, turn scorers' answers into samples' scores and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from slmbench.ports import Scorer, TextItem
+from slmbench.schema.base import Absent
+from slmbench.schema.record import Aggregation, Metric, Sample, SampleStatus
+from slmbench.stats.interval import measured
+from slmbench.suites.taskfile import TextItemRow, text_hash
+
+
+@dataclass
+class ScoreSheet:
+    """The scores of one item while a suite collects them: a value, or why there is none."""
+
+    scores: dict[str, float] = field(default_factory=dict)
+    unscored: dict[str, str] = field(default_factory=dict)
+
+    def put(self, name: str, value: float | Absent) -> None:
+        """Note a score under a metric's name."""
+        if isinstance(value, Absent):
+            self.unscored[name] = value.reason
+        else:
+            self.scores[name] = value
+
+    def sample(self, row: TextItemRow, output: str | None, output_tokens: int) -> Sample:
+        """Return the finished sample of an item."""
+        status: SampleStatus = "ok" if self.scores else "unscored"
+        return Sample(
+            sample_id=row.id,
+            content_hash=text_hash(row.prompt, row.reference or ""),
+            cluster=row.cluster,
+            prompt=row.prompt,
+            output=output,
+            target=row.reference,
+            scores=self.scores,
+            unscored=self.unscored,
+            output_tokens=output_tokens,
+            status=status,
+            reason=None if self.scores else next(iter(self.unscored.values()), "no scorer"),
+        )
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric of a text suite: the name of its score, and who gives it."""
+
+    name: str
+    how: str
+    higher_is_better: bool
+    source: str | None = None
+
+
+def score_into(
+    sheets: Sequence[ScoreSheet], scorer: Scorer | Absent, name: str, items: Sequence[TextItem]
+) -> Column:
+    """Put one score into each sheet and return the column; a missing scorer is a reason in each."""
+    if isinstance(scorer, Absent):
+        for sheet in sheets:
+            sheet.put(name, scorer)
+        return Column(name, "absent", True)
+    for sheet, value in zip(sheets, scorer.score(items), strict=True):
+        sheet.put(name, value)
+    return Column(name, scorer.provenance, scorer.higher_is_better)
+
+
+def metrics_of(
+    suite: str, task: str, samples: Sequence[Sample], columns: Sequence[Column]
+) -> tuple[Metric, ...]:
+    """Return the mean of every column with its interval, clustered where items share a cluster."""
+    found = []
+    for column in columns:
+        aggregation = Aggregation(kind="mean", score=column.name)
+        found.append(
+            Metric(
+                suite=suite,
+                task=task,
+                metric=column.name,
+                value=measured(aggregation, samples, "", column.how, source=column.source),
+                higher_is_better=column.higher_is_better,
+                aggregation=aggregation,
+            )
+        )
+    return tuple(found)
