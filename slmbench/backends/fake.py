@@ -76,7 +76,7 @@ class Fake:
         start = clock()
         seed = bytes(prompt) + f"|{how.seed}|{number if how.temperature > 0 else 0}".encode()
         words: list[str] = []
-        while sum(map(len, words)) + len(words) < how.max_new_tokens:
+        while sum(map(len, words)) + len(words) <= how.max_new_tokens:
             chance = self._unit(seed + str(len(words)).encode())
             words.append(_WORDS[int(chance * len(_WORDS))])
         tokens = tuple(" ".join(words).encode()[: how.max_new_tokens])

@@ -87,6 +87,14 @@ def _run_plan(spec: RunSpec, model: ModelSpec, jobs: tuple[Job, ...]) -> RunPlan
     )
 
 
+def fingerprint_of(run: RunPlan) -> ModelFingerprint | None:
+    """Return the fingerprint of a model that was downloaded since it was planned."""
+    folder = _local_folder(run.model)
+    if folder is None:
+        return None
+    return checkpoint.fingerprint(checkpoint.inspect(folder), run.model)
+
+
 def _promised_weights(model: ModelSpec) -> tuple[int | None, str]:
     """Return the bytes of weights that are not here yet, and how they are known."""
     count = model.published_parameter_count or hub.parameters_by_name(model.target)

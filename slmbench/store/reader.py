@@ -78,6 +78,21 @@ def list_runs(store: str) -> list[StoredRun]:
     fs, root = _open(store)
     if not fs.exists(root):
         raise RecordError(f"No store at '{store}'. Make one with: slmbench run ... --store {store}")
+    runs = scan_runs(store)
+    if not runs:
+        raise RecordError(f"The store '{store}' holds no run. Fill it with: slmbench run ...")
+    return runs
+
+
+def scan_runs(store: str) -> list[StoredRun]:
+    """Return every run of a store, oldest first; none where there is no store yet.
+
+    Raises:
+        RecordError: a run in it is damaged.
+    """
+    fs, root = _open(store)
+    if not fs.exists(root):
+        return []
     if fs.exists(f"{root}/{layout.RECORD}"):
         return [open_run(store)]
     names = sorted(
@@ -89,8 +104,6 @@ def list_runs(store: str) -> list[StoredRun]:
     runs = [
         open_run(f"{base}/{name}") for name in names if fs.exists(f"{root}/{name}/{layout.RECORD}")
     ]
-    if not runs:
-        raise RecordError(f"The store '{store}' holds no run. Fill it with: slmbench run ...")
     return sorted(runs, key=lambda run: run.record.run_id)
 
 

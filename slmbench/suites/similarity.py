@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from slmbench.ports import Backend, Context, Sampling, TextItem
+from slmbench.schema.base import Absent
 from slmbench.schema.plan import Job
 from slmbench.schema.record import Fingerprints, JobResult
 from slmbench.suites.taskfile import (
@@ -50,7 +51,11 @@ class Similarity:
             fingerprints=Fingerprints(
                 task=task_hash(path),
                 prompt=sent,
-                scorer=";".join(column.how for column in columns),
+                scorer=";".join(
+                    column.scorer.provenance
+                    for column in columns
+                    if not isinstance(column.scorer, Absent)
+                ),
             ),
             details={"generation": task.generation.model_dump(mode="json")},
         )

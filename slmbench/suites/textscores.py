@@ -46,10 +46,10 @@ class ScoreSheet:
 
 @dataclass(frozen=True)
 class Column:
-    """A metric of a text suite: the name of its score, and who gives it."""
+    """A metric of a text suite: the name of its score and who gives it, or why nobody does."""
 
     name: str
-    how: str
+    scorer: Scorer | Absent
     higher_is_better: bool
     source: str | None = None
 
@@ -57,14 +57,12 @@ class Column:
 def score_into(
     sheets: Sequence[ScoreSheet], scorer: Scorer | Absent, name: str, items: Sequence[TextItem]
 ) -> Column:
-    """Put one score into each sheet and return the column; a missing scorer is a reason in each."""
+    """Put one score into each sheet and return the column; a missing scorer leaves them alone."""
     if isinstance(scorer, Absent):
-        for sheet in sheets:
-            sheet.put(name, scorer)
-        return Column(name, "absent", True)
+        return Column(name, scorer, True)
     for sheet, value in zip(sheets, scorer.score(items), strict=True):
         sheet.put(name, value)
-    return Column(name, scorer.provenance, scorer.higher_is_better)
+    return Column(name, scorer, scorer.higher_is_better)
 
 
 def metrics_of(
@@ -79,7 +77,11 @@ def metrics_of(
                 suite=suite,
                 task=task,
                 metric=column.name,
-                value=measured(aggregation, samples, "", column.how, source=column.source),
+                value=column.scorer
+                if isinstance(column.scorer, Absent)
+                else measured(
+                    aggregation, samples, "", column.scorer.provenance, source=column.source
+                ),
                 higher_is_better=column.higher_is_better,
                 aggregation=aggregation,
             )

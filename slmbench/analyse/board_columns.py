@@ -1,0 +1,135 @@
+"""Find the columns of a leaderboard, and what each run has to say in each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from slmbench.analyse.board_entries import Entry
+from slmbench.schema.base import Absent, Measured
+from slmbench.schema.board import Column
+from slmbench.schema.record import JobRecord, Metric, RunRecord
+from slmbench.schema.spec import SUITES
+
+#: Suites whose numbers come from a scorer: two scorers measure two different things.
+SCORED_SUITES = frozenset({"toxicity", "similarity", "judge", "rag", "bias"})
+#: Stands in for the metric's name where a job failed for every model that tried it.
+NO_RESULT = "no result"
+
+_Key = tuple[str, str, str, str | None, str]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one run says in one column; ``job`` is None where the run has no such job."""
+
+    value: Measured | Absent
+    job: JobRecord | None
+    failed: bool = False
+
+
+def find_columns(entries: Sequence[Entry]) -> list[Column]:
+    """Return one column for each number found, ordered by suite, then as the runs list them."""
+    found: dict[_Key, Metric | None] = {}
+    for metric in _metrics(entries):
+        if isinstance(metric.value, Measured):
+            found.setdefault(_key(metric, metric.value), metric)
+    measured = {key[:3] for key in found}
+    for metric in _metrics(entries):
+        place = (metric.suite, metric.task, metric.metric)
+        if place not in measured:
+            found.setdefault((*place, None, ""), metric)
+    answered = {key[:2] for key in found}
+    for job in (job for entry in entries for job in entry.record.jobs):
+        if (job.suite, job.task) not in answered:
+            found.setdefault((job.suite, job.task, NO_RESULT, None, ""), None)
+    # Tasks come as the runs list them, a task's columns together even where runs differ.
+    tasks = list(dict.fromkeys(key[:2] for key in found))
+    ordered = sorted(found, key=lambda key: (suite_rank(key[0]), tasks.index(key[:2])))
+    return [_column(key, found[key], ordered) for key in ordered]
+
+
+def read_cell(entry: Entry, column: Column) -> Reading:
+    """Return what the entry's run measured for the column, or the reason it did not."""
+    job = _job(entry.record, column)
+    metric = _metric(job, column)
+    if job is None:
+        return Reading(Absent(reason=_why_no_job(entry, column)), None)
+    if metric is not None and isinstance(metric.value, Absent):
+        return Reading(metric.value, job, failed=job.status == "failed")
+    if metric is not None and isinstance(metric.value, Measured):
+        if _belongs(metric, column):
+            return Reading(metric.value, job)
+        given = metric.value.how if metric.suite in SCORED_SUITES else metric.value.unit
+        return Reading(Absent(reason=f"measured with {given}, see that column"), job)
+    if job.status == "failed":
+        reason = f"the job failed: {job.reason or 'no reason was recorded'}"
+        return Reading(Absent(reason=reason), job, failed=True)
+    if job.status != "done":
+        return Reading(Absent(reason="the run stopped before this job was done"), job, failed=True)
+    named = "number" if column.metric == NO_RESULT else column.metric
+    return Reading(Absent(reason=f"the job is done, but reports no {named}"), job)
+
+
+def _metrics(entries: Iterable[Entry]) -> Iterator[Metric]:
+    for entry in entries:
+        yield from entry.record.metrics
+
+
+def _unit(unit: str) -> str:
+    return "" if unit in ("1", "ratio") else unit
+
+
+def _key(metric: Metric, value: Measured) -> _Key:
+    scorer = value.how if metric.suite in SCORED_SUITES else None
+    return (metric.suite, metric.task, metric.metric, scorer, _unit(value.unit))
+
+
+def suite_rank(suite: str) -> tuple[int, str]:
+    """Order suites as the spec does, unknown ones after them by name."""
+    return (SUITES.index(suite) if suite in SUITES else len(SUITES), suite)
+
+
+def _column(key: _Key, metric: Metric | None, keys: Sequence[_Key]) -> Column:
+    suite, task, name, scorer, unit = key
+    namesakes = sum(other[:3] == key[:3] for other in keys)
+    extra = f" [{scorer or ''}|{unit}]" if namesakes > 1 else ""
+    return Column(
+        column_id=f"{suite}/{task}/{name}{extra}",
+        suite=suite,
+        task=task,
+        metric=name,
+        unit=unit,
+        scorer=scorer,
+        higher_is_better=metric.higher_is_better if metric is not None else None,
+    )
+
+
+def _job(record: RunRecord, column: Column) -> JobRecord | None:
+    """Return the run's job for the column; a job repeated by a resume counts as it ended."""
+    jobs = [job for job in record.jobs if (job.suite, job.task) == (column.suite, column.task)]
+    with_metric = [job for job in jobs if _metric(job, column) is not None]
+    best = with_metric or jobs
+    return best[-1] if best else None
+
+
+def _metric(job: JobRecord | None, column: Column) -> Metric | None:
+    """Return the job's metric of that name, the column's own where two scorers share a name."""
+    metrics = job.metrics if job is not None else ()
+    named = [metric for metric in metrics if metric.metric == column.metric]
+    own = [metric for metric in named if _belongs(metric, column)]
+    return next(iter(own or named), None)
+
+
+def _belongs(metric: Metric, column: Column) -> bool:
+    value = metric.value
+    if isinstance(value, Absent):
+        return False
+    return _key(metric, value)[3:] == (column.scorer, _unit(column.unit))
+
+
+def _why_no_job(entry: Entry, column: Column) -> str:
+    for run in reversed(entry.older):
+        if any(isinstance(m.value, Measured) for m in run.metrics if m.path == column.path):
+            return f"not part of this run; the older run {run.run_id} measured it"
+    return "not part of this run"

@@ -1,0 +1,78 @@
+"""The entry point: find the command, run it, turn errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+from slmbench import __version__
+from slmbench.errors import did_you_mean
+
+#: command -> (module with its ``command`` function, what it is for).
+COMMANDS = {
+    "run": ("slmbench.cli.run", "Run a preset, a spec file or flags; record every result."),
+    "demo": ("slmbench.cli.demo", "The whole flow on the reference models, offline."),
+    "compare": ("slmbench.cli.compare", "Compare two runs, metric by metric, with error bars."),
+    "gate": ("slmbench.cli.gate", "May this model ship? PASS, FAIL, INCONCLUSIVE."),
+    "leaderboard": ("slmbench.cli.leaderboard", "Write the HTML leaderboard of stored runs."),
+    "show": ("slmbench.cli.show", "Print one stored run, or the runs of a store."),
+    "list": (
+        "slmbench.cli.list",
+        "List models, backends, suites, tasks, scorers, meters, presets.",
+    ),
+}
+_EXIT_CODES = (
+    "Exit codes: 0 done or PASS; 1 FAIL; 2 wrong input; 3 INCONCLUSIVE; 4 NOT_COMPARABLE;\n"
+    "5 failed jobs or a store that can't be written; 70 our own fault."
+)
+
+
+def usage() -> str:
+    """Return what ``slmbench --help`` prints."""
+    width = max(map(len, COMMANDS))
+    rows = "\n".join(f"  {name:<{width}}  {about}" for name, (_, about) in COMMANDS.items())
+    return (
+        "Usage: slmbench COMMAND [ARGS]...\n\n"
+        "Which model, for which device and budget? Runs language models over accuracy,\n"
+        "toxicity, similarity, latency, energy and memory suites, and says what it costs.\n\n"
+        f"Commands:\n{rows}\n\n"
+        "Options:\n"
+        "  --help     This page; 'slmbench COMMAND --help' tells a command's own.\n"
+        "  --version  The version.\n"
+        "  --debug    Show the traceback of an error.\n\n"
+        f"{_EXIT_CODES}\n"
+    )
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(dispatch(sys.argv[1:]))
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Run one command and return its exit code.
+
+    Only the module of the chosen command is imported, so that ``--help`` answers at once and no
+    command pays for another's libraries.
+    """
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    if not arguments or arguments[0] in ("--help", "-h", "help"):
+        sys.stdout.write(usage())
+        return 0
+    if arguments[0] == "--version":
+        sys.stdout.write(f"slmbench {__version__}\n")
+        return 0
+    name, *rest = arguments
+    if name not in COMMANDS:
+        near = did_you_mean(name, COMMANDS)
+        sys.stderr.write(f"slmbench: no command '{name}'.{near} See 'slmbench --help'.\n")
+        return 2
+    guard = importlib.import_module("slmbench.cli.guard")
+    command: Any = importlib.import_module(COMMANDS[name][0]).command
+    return int(guard.run(command, name, rest, debug))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Run one typer command and turn what it raises into a line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from slmbench.execute.isolate import Failed, attempt
+
+
+def run(command: Callable[..., Any], name: str, arguments: list[str], debug: bool) -> int:
+    """Run ``command`` with the arguments and return the exit code."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(name, context_settings={"help_option_names": ["-h", "--help"]})(command)
+    outcome = attempt(lambda: _call(app, name, arguments))
+    if not isinstance(outcome, Failed):
+        return outcome.value
+    if debug:
+        sys.stderr.write(outcome.trace)
+    sys.stderr.write(f"slmbench {name}: {outcome.reason}\n")
+    if outcome.exit_code == 70 and not debug:
+        sys.stderr.write("This is a fault of slmbench. Run it again with --debug and report it.\n")
+    return outcome.exit_code
+
+
+def _call(app: typer.Typer, name: str, arguments: list[str]) -> int:
+    try:
+        app(args=arguments, prog_name=f"slmbench {name}")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    except KeyboardInterrupt:
+        sys.stderr.write(f"slmbench {name}: interrupted. What was recorded is intact.\n")
+        return 130
+    return 0

@@ -1,0 +1,89 @@
+"""The worker process: loads one model, runs the jobs it is handed, and tells the parent.
+
+Started as ``python -m slmbench.execute.worker READ_FD WRITE_FD``; speaks JSON lines over the two
+pipes, so whatever a library prints can't disturb the talk.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from slmbench import catalog
+from slmbench.execute.context import JobContext
+from slmbench.execute.isolate import Failed, attempt
+from slmbench.ports import Backend
+from slmbench.schema.plan import Job
+from slmbench.schema.record import JobResult
+from slmbench.schema.spec import RunSpec
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Worker:
+    """Answers the parent's messages until the pipe closes."""
+
+    def __init__(self, read_fd: int, write_fd: int) -> None:
+        """Take the two ends of the pipes."""
+        self._reader = os.fdopen(read_fd, "r", encoding="utf-8")
+        self._writer = os.fdopen(write_fd, "w", encoding="utf-8")
+        self._backend: Backend | None = None
+        self._spec: RunSpec | None = None
+
+    def serve(self) -> None:
+        """Handle messages: ``load`` first, then one ``job`` after another."""
+        for line in self._reader:
+            message = json.loads(line)
+            handle = self._load if message["kind"] == "load" else self._job
+            outcome = attempt(lambda handle=handle, message=message: handle(message))  # type: ignore[misc]
+            if isinstance(outcome, Failed):
+                self._send(
+                    {
+                        "kind": "failed",
+                        "reason": outcome.reason,
+                        "trace": outcome.trace,
+                        "is_input": outcome.is_input,
+                    }
+                )
+            else:
+                self._send(outcome.value)
+
+    def _load(self, message: dict[str, Any]) -> dict[str, Any]:
+        self._spec = RunSpec.model_validate(message["spec"])
+        (model,) = self._spec.models
+        self._backend = catalog.load("backends", model.backend)(model, message["source"])
+        return {"kind": "loaded", "info": asdict(self._backend.info)}
+
+    def _job(self, message: dict[str, Any]) -> dict[str, Any]:
+        assert self._backend is not None and self._spec is not None
+        job = Job.model_validate(message["job"])
+        context = JobContext(self._spec, message["checkpoints"], self._send)
+        suite = catalog.load("suites", job.suite)()
+        result: JobResult = suite.run(job, self._backend, context)
+        return {"kind": "result", "result": result.model_dump(mode="json")}
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._writer.write(json.dumps(message, allow_nan=False) + "\n")
+        self._writer.flush()
+
+
+def main() -> None:
+    """Serve the parent whose pipes are named on the command line."""
+    if sys.platform == "linux":
+        # The worker must not outlive a parent that was killed, nor be spared by the OOM killer.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        with suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000")
+    with suppress(BrokenPipeError, KeyboardInterrupt):
+        Worker(int(sys.argv[1]), int(sys.argv[2])).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The flow on one screen: spec -> plan -> execute -> record -> analyse -> render | gate."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from slmbench.analyse.board import board
+from slmbench.analyse.compare import compare as compare_runs
+from slmbench.errors import ModelError, NotComparable
+from slmbench.execute.local import LocalExecutor, Observer
+from slmbench.gate.judge import judge
+from slmbench.gate.policy import load_policy
+from slmbench.plan import hub
+from slmbench.plan.build import build, fingerprint_of
+from slmbench.render.leaderboard import render_leaderboard
+from slmbench.schema.finding import Comparison
+from slmbench.schema.plan import Plan
+from slmbench.schema.record import RunRecord
+from slmbench.schema.spec import RunSpec
+from slmbench.schema.verdict import Verdict
+from slmbench.store.pages import save_page
+from slmbench.store.reader import find_run, list_runs
+
+
+def plan(spec: RunSpec) -> Plan:
+    """Return what a spec would do; loads and downloads nothing."""
+    return build(spec)
+
+
+def run(spec: RunSpec, store: str, observer: Observer, resume: bool = False) -> list[RunRecord]:
+    """Run a spec and return one finished record for each model.
+
+    Raises:
+        InputError: a model, task or flag is wrong; nothing was run where it could be seen before.
+        SaveError: the store refused a write.
+    """
+    planned = build(spec)
+    to_fetch = [run.model.target for run in planned.runs if run.fingerprint is None]
+    if to_fetch:
+        hub.require_hub(to_fetch)
+    executor = LocalExecutor(Path(store), observer, resume, fingerprint_of)
+    records = executor.execute(planned)
+    if executor.input_failures:
+        raise ModelError(" ".join(executor.input_failures))
+    return records
+
+
+def compare(baseline: str, candidate: str, store: str) -> Comparison:
+    """Compare two recorded runs metric by metric."""
+    return compare_runs(find_run(baseline, store), find_run(candidate, store))
+
+
+def gate(policy_path: str, baseline: str | None, candidate: str, store: str) -> Verdict:
+    """Hold a recorded run, and its baseline where a rule needs one, against a policy."""
+    policy = load_policy(policy_path)
+    new = find_run(candidate, store)
+    old = find_run(baseline, store) if baseline is not None else None
+    comparison = None
+    if old is not None:
+        try:
+            comparison = compare_runs(old, new)
+        except NotComparable:
+            comparison = None  # the judge says so, rule by rule
+    today = datetime.now(UTC).date()
+    return judge(policy, old.record if old else None, new.record, comparison, today)
+
+
+def rank(stores: list[str], folder: str, title: str = "Model leaderboard") -> Path:
+    """Write the leaderboard page of every run in the stores and return its path."""
+    records = [run.record for store in stores for run in list_runs(store)]
+    return save_page(Path(folder) / "index.html", render_leaderboard(board(records, title)))

@@ -1,0 +1,63 @@
+"""Show one run in the terminal: its numbers, what is missing and what failed."""
+
+from __future__ import annotations
+
+from rich.table import Table
+from rich.text import Text
+
+from slmbench.schema.base import Absent
+from slmbench.schema.record import Metric, RunRecord
+from slmbench.units import format_value
+
+
+def summary_table(record: RunRecord) -> Table:
+    """Return every metric of a run with its interval and how it is known, or why it is absent."""
+    title = Text(f"{record.model.name} · {record.run_id}")
+    table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
+    table.add_column("metric", overflow="fold")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("interval", justify="right", style="dim")
+    table.add_column("n", justify="right")
+    table.add_column("how", overflow="fold")
+    for metric in record.metrics:
+        table.add_row(*_metric_cells(metric))
+    return table
+
+
+def failures(record: RunRecord) -> Table | None:
+    """Return the jobs that did not end well and the samples that were lost; None if all is well."""
+    table = Table(title=Text("Not measured"), title_justify="left", header_style="bold red")
+    for name in ("job", "status", "reason"):
+        table.add_column(name, overflow="fold")
+    for job in record.jobs:
+        name = f"{job.suite}/{job.task}"
+        if job.status == "failed":
+            reason = job.reason or "no reason was recorded"
+            table.add_row(Text(name), Text("failed", style="red"), Text(reason))
+        elif job.status != "done":
+            reason = job.reason or "the run stopped before this job was done"
+            table.add_row(Text(name), Text("not finished", style="yellow"), Text(reason))
+        for count, what in ((job.failed_count, "failed"), (job.unscored_count, "have no score")):
+            if count:
+                lost = f"{count} of {job.sample_count} samples {what}"
+                table.add_row(Text(name), Text("partial", style="yellow"), Text(lost))
+    return table if table.row_count else None
+
+
+def _metric_cells(metric: Metric) -> tuple[Text, ...]:
+    """Return a row; Text, never markup, because names and reasons are untrusted."""
+    value = metric.value
+    if isinstance(value, Absent):
+        absent = Text(value.reason, style="yellow")
+        return (Text(metric.path), Text("—", style="yellow"), Text(), Text(), absent)
+    span = ""
+    if value.interval is not None:
+        ends = (value.interval.low, value.interval.high)
+        span = " – ".join(format_value(end, value.unit) for end in ends)
+    return (
+        Text(metric.path),
+        Text(format_value(value.value, value.unit)),
+        Text(span),
+        Text(str(value.n)),
+        Text(value.how),
+    )
