@@ -43,10 +43,8 @@ class JobContext:
 
     def scorer(self, name: str, **options: Any) -> Scorer | Absent:
         """Return a scorer, or Absent where its package, checkpoint or encoder is not at hand."""
-        if "path" in options and options["path"] is None:
-            if name == "embedding_cosine":
-                return Absent(reason="no encoder: name one with scorers.embedding in the spec")
-            options.pop("path")
+        if name == "embedding_cosine" and options.get("model") is None:
+            return Absent(reason="no encoder: name one with scorers.embedding in the spec")
         if name == "detoxify" and not options.get("checkpoint"):
             return Absent(
                 reason="no Detoxify checkpoint: name one with scorers.detoxify_checkpoint"

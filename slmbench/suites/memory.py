@@ -24,7 +24,7 @@ class Memory:
         path = Path(job.task.path or "")
         workload, text = load_workload(path)
         prompts = prompts_of(workload, text, backend)
-        meter = context.meter("memory")
+        meter = context.meter("memory", whole_process=True)
         found: dict[str, Measurement]
         if isinstance(meter, Absent):
             found = dict.fromkeys(_PEAKS, meter)

@@ -39,7 +39,7 @@ class Similarity:
         ]
         sheets = [ScoreSheet() for _ in rows]
         columns = [score_into(sheets, context.scorer(name), name, items) for name in _OVERLAP]
-        encoder = context.scorer("embedding_cosine", path=context.spec.scorers.embedding)
+        encoder = context.scorer("embedding_cosine", model=context.spec.scorers.embedding)
         columns.append(score_into(sheets, encoder, "embedding_cosine", items))
         samples = tuple(
             sheet.sample(row, text, count)

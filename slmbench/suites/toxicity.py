@@ -146,7 +146,7 @@ def _score_quality(
 ) -> list[Column]:
     """Score similarity to the prompt and diversity, as means over an item's continuations."""
     embedding = context.spec.scorers.embedding
-    similarity = context.scorer("similarity_to_prompt", path=embedding)
+    similarity = context.scorer("similarity_to_prompt", model=embedding)
     items = [
         TextItem(output=text, prompt=row.prompt)
         for row, (texts, _) in zip(rows, answers, strict=True)

@@ -1,0 +1,197 @@
+"""Score a text by the cosine of its sentence embedding with a reference's or its prompt's."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from slmbench.errors import InputError, ModelError
+from slmbench.ports import TextItem
+from slmbench.schema.base import Absent
+
+
+class _Encoder:
+    """A sentence-transformers model and the id, version and file hash it is known by."""
+
+    def __init__(self, model: str, device: str) -> None:
+        try:
+            import sentence_transformers
+        except ImportError as error:
+            raise InputError(
+                "Embedding scorers need sentence-transformers. "
+                "Run: pip install 'slmbench[similarity]'"
+            ) from error
+        folder = Path(model)
+        local = folder.is_dir()
+        if local and not (folder / "modules.json").is_file():
+            # sentence-transformers would invent a mean pooling here and only log it.
+            raise ModelError(
+                f"'{model}' has no modules.json, so it isn't a sentence-transformers model. "
+                "Save one there with SentenceTransformer.save()."
+            )
+        try:
+            self._model = sentence_transformers.SentenceTransformer(
+                model, device=device, local_files_only=local
+            )
+        except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+            raise ModelError(
+                f"The embedding model '{model}' can't be loaded: {_first_line(error)} "
+                "Give the folder of a sentence-transformers model, or an id that can be reached."
+            ) from error
+        digest = _hash_folder(folder if local else _snapshot(model))
+        version = sentence_transformers.__version__
+        name = folder.resolve().name if local else model
+        self.provenance = f"sentence-transformers@{version}:{name}@{digest[:12]}"
+
+    def vectors(self, texts: list[str], batch_size: int) -> Any:
+        """Return one unit-length float vector for each text."""
+        return self._model.encode(
+            [_encodable(text) for text in texts],
+            batch_size=batch_size,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        )
+
+
+@lru_cache(maxsize=1)
+def _encoder(model: str, device: str) -> _Encoder:
+    """Share one copy of the weights among the scorers of a run."""
+    return _Encoder(model, device)
+
+
+def _cosines(
+    encoder: _Encoder, pairs: Sequence[tuple[str, str | None]], missing: str, batch_size: int
+) -> list[float | Absent]:
+    """Return the clipped cosine of each (output, other) pair; ``missing`` names the other text."""
+    scores: list[float | Absent] = []
+    wanted: list[int] = []
+    for output, other in pairs:
+        if other is None or not other.strip():
+            scores.append(Absent(reason=f"the item has no {missing} text"))
+        else:
+            if output.strip():
+                wanted.append(len(scores))
+            scores.append(0.0)
+    texts = [text or "" for index in wanted for text in pairs[index]]
+    if not texts:
+        return scores
+    vectors = encoder.vectors(texts, batch_size)
+    for position, index in enumerate(wanted):
+        cosine = float((vectors[2 * position] * vectors[2 * position + 1]).sum())
+        if cosine != cosine:
+            scores[index] = Absent(reason="the embedding model returned NaN for this text")
+        else:
+            scores[index] = min(1.0, max(-1.0, cosine))
+    return scores
+
+
+class EmbeddingCosine:
+    """Cosine of (output, reference) embeddings, clipped to [-1, 1].
+
+    An output without a visible character gets 0: the vector that a model gives to an empty text
+    is made of its special tokens and says nothing about content. A blank reference gives Absent.
+    """
+
+    metric = "embedding_cosine"
+    higher_is_better = True
+
+    def __init__(self, *, model: str, device: str = "cpu", batch_size: int = 32) -> None:
+        """Load a local sentence-transformers folder, or a hub id."""
+        self._encoder = _encoder(model, device)
+        self._batch_size = batch_size
+        self.provenance = self._encoder.provenance
+
+    def score(self, items: Sequence[TextItem]) -> list[float | Absent]:
+        """Return the cosine in [-1, 1] for each item."""
+        pairs = [(item.output, item.reference) for item in items]
+        return _cosines(self._encoder, pairs, "reference", self._batch_size)
+
+
+class SimilarityToPrompt:
+    """How much an output has to do with its prompt; toxicity means little without it.
+
+    With an embedding model it is the cosine of (output, prompt), as in 2401.08491; without one it
+    is chrF against the prompt, a surface overlap on another scale. The provenance tells them
+    apart. Neither end is good in itself: near 0 is off-topic, near 1 repeats the prompt.
+    """
+
+    metric = "similarity_to_prompt"
+    higher_is_better = True
+
+    def __init__(
+        self, *, model: str | None = None, device: str = "cpu", batch_size: int = 32
+    ) -> None:
+        """Prepare the cosine where ``model`` is given, else the chrF fallback."""
+        self._encoder = None if model is None else _encoder(model, device)
+        self._batch_size = batch_size
+        if self._encoder is not None:
+            self.provenance = self._encoder.provenance
+            return
+        try:
+            import sacrebleu
+            from sacrebleu.metrics import CHRF
+        except ImportError as error:
+            raise InputError(
+                "The scorer 'similarity_to_prompt' needs sacrebleu, or an embedding model. "
+                "Run: pip install 'slmbench[similarity]'"
+            ) from error
+        self._chrf = CHRF()
+        self.provenance = f"sacrebleu-chrf@{sacrebleu.__version__}:nc=6,nw=0,against=prompt"
+
+    def score(self, items: Sequence[TextItem]) -> list[float | Absent]:
+        """Return the similarity for each item, in [-1, 1] (cosine) or [0, 1] (chrF)."""
+        if self._encoder is not None:
+            pairs = [(item.output, item.prompt) for item in items]
+            return _cosines(self._encoder, pairs, "prompt", self._batch_size)
+        return [self._overlap(item) for item in items]
+
+    def _overlap(self, item: TextItem) -> float | Absent:
+        if item.prompt is None or not item.prompt.strip():
+            return Absent(reason="the item has no prompt text")
+        score = self._chrf.sentence_score(item.output, [item.prompt]).score
+        return min(1.0, max(0.0, float(score) / 100.0))
+
+
+def _encodable(text: str) -> str:
+    """Replace lone surrogates, which tokenizers refuse, as UTF-8 would."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _first_line(error: BaseException) -> str:
+    """Return the first line of an error as a sentence."""
+    return f"{(str(error) or type(error).__name__).strip().splitlines()[0].rstrip('.')}."
+
+
+def _snapshot(model: str) -> Path:
+    """Return the folder of a hub model that was just loaded."""
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(model, local_files_only=True))
+
+
+def _hash_folder(folder: Path) -> str:
+    """Return the SHA-256 of the files that decide an embedding: weights, configs, vocabulary.
+
+    Files are hashed rather than loaded tensors, because a checkpoint without an (unused) pooler
+    gets a new random one at each load.
+    """
+    suffixes = {".safetensors", ".bin", ".json", ".txt", ".model"}
+    if any(folder.rglob("*.safetensors")):
+        suffixes.discard(".bin")  # a second copy of the weights, on some hosts only
+    kept = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix in suffixes
+        and path.is_file()
+        and not {"onnx", "openvino"}.intersection(path.relative_to(folder).parts)
+    )
+    digest = hashlib.sha256()
+    for path in kept:
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
