@@ -19,7 +19,8 @@ _BYTES = {
     "TIB": 2.0**40,
 }
 _SECONDS = {"NS": 1e-9, "US": 1e-6, "MS": 1e-3, "S": 1.0, "MIN": 60.0, "H": 3600.0}
-_JOULES = {"MJ": 1e-3, "J": 1.0, "KJ": 1e3, "WH": 3600.0, "KWH": 3.6e6}
+#: Spelt exactly: mJ and MJ are nine orders of magnitude apart.
+_JOULES = {"mJ": 1e-3, "J": 1.0, "kJ": 1e3, "MJ": 1e6, "Wh": 3600.0, "kWh": 3.6e6}
 _NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z%]*)\s*$")
 
 #: Suffixes a numeric field of a record may end in; the house test holds the schema to them.
@@ -47,10 +48,12 @@ def parse_quantity(text: str | float | int) -> float:
         return number
     if unit == "%":
         return number / 100.0
-    for table in (_BYTES, _SECONDS, _JOULES):
+    for table in (_BYTES, _SECONDS):
         if unit.upper() in table:
             return number * table[unit.upper()]
-    known = "B, KiB, MiB, GiB, ns, us, ms, s, min, h, J, kJ, Wh, kWh, %"
+    if unit in _JOULES:
+        return number * _JOULES[unit]
+    known = "B, KiB, MiB, GiB, ns, us, ms, s, min, h, mJ, J, kJ, MJ, Wh, kWh, %"
     raise InputError(f"'{text}' has the unknown unit '{unit}'. Known units: {known}.")
 
 

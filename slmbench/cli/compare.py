@@ -9,7 +9,7 @@ import typer
 
 from slmbench import pipeline
 from slmbench.cli.output import print_json, stdout
-from slmbench.errors import InputError
+from slmbench.errors import InputError, NotComparable
 from slmbench.render.compare_text import render_compare_markdown, render_compare_text
 from slmbench.store.pages import save_page
 
@@ -33,3 +33,5 @@ def command(
         print_json(comparison.model_dump(mode="json"))
     else:
         stdout.print(render_compare_text(comparison), markup=False, soft_wrap=True)
+    if not comparison.rows:
+        raise NotComparable("Not one metric of the two runs can be compared; the reasons are above.")

@@ -29,7 +29,12 @@ def command(
         typer.Option(help="BACKEND:PATH_OR_ID[,key=value...]; ref:pico; may come again."),
     ] = None,
     model_args: Annotated[
-        str | None, typer.Option(help="lm-eval's spelling: with --model hf, pretrained=PATH,...")
+        str | None,
+        typer.Option(
+            "--model-args",
+            "--model_args",
+            help="lm-eval's spelling: with --model hf, pretrained=PATH,...",
+        ),
     ] = None,
     suite: Annotated[str | None, typer.Option(help="Suites, separated by commas.")] = None,
     task: Annotated[

@@ -1,0 +1,183 @@
+"""Two runs, metric by metric: each difference with its interval, or why none is stated."""
+
+from __future__ import annotations
+
+import math
+
+from slmbench.analyse.comparability import (
+    RESOURCE_SUITES,
+    environment_differences,
+    prompt_note,
+    why_items_differ,
+    why_not_comparable,
+)
+from slmbench.analyse.data import MetricOf, Pair, RunData, metrics_by_path
+from slmbench.analyse.metric_difference import Found, metric_difference
+from slmbench.errors import NotComparable
+from slmbench.schema.base import Absent, Measured
+from slmbench.schema.finding import (
+    CompareRow,
+    Comparison,
+    EnvironmentDifference,
+    NotCompared,
+)
+from slmbench.schema.record import RunRecord, Sample
+
+
+class _Once:
+    """A run whose samples are read from the store only once for each job."""
+
+    def __init__(self, run: RunData) -> None:
+        self._run = run
+        self._read: dict[str, list[Sample]] = {}
+        self.record: RunRecord = run.record
+
+    def samples(self, job_id: str) -> list[Sample]:
+        if job_id not in self._read:
+            self._read[job_id] = self._run.samples(job_id)
+        return self._read[job_id]
+
+
+def compare(baseline: RunData, candidate: RunData) -> Comparison:
+    """Return a row for every metric that both runs have and that may be compared.
+
+    Raises:
+        NotComparable: the runs share no metric at all.
+    """
+    left, right = metrics_by_path(_Once(baseline)), metrics_by_path(_Once(candidate))
+    if not left.keys() & right.keys():
+        raise NotComparable(
+            f"'{baseline.record.run_id}' and '{candidate.record.run_id}' share no metric. "
+            "Run both models with the same suites and tasks."
+        )
+    rows: list[CompareRow] = []
+    refused: list[NotCompared] = []
+    for path in dict.fromkeys([*left, *right]):
+        result = _compare_metric(left.get(path), right.get(path), baseline, candidate)
+        if isinstance(result, CompareRow):
+            rows.append(result)
+        else:
+            refused.append(result)
+    differences = environment_differences(baseline.record.environment, candidate.record.environment)
+    return Comparison(
+        baseline=baseline.record.run_id,
+        candidate=candidate.record.run_id,
+        baseline_model=baseline.record.model.name,
+        candidate_model=candidate.record.model.name,
+        rows=tuple(rows),
+        not_comparable=tuple(refused),
+        environment_differences=tuple(
+            EnvironmentDifference(key=key, baseline=old, candidate=new)
+            for key, old, new in differences
+        ),
+    )
+
+
+def _compare_metric(
+    left: MetricOf | None, right: MetricOf | None, baseline: RunData, candidate: RunData
+) -> CompareRow | NotCompared:
+    if left is None or right is None:
+        here = left or right
+        assert here is not None, "a path comes from one of the two runs"
+        lacking, name = (baseline, "baseline") if left is None else (candidate, "candidate")
+        return _refused(here, _why_missing(here, lacking.record, name))
+    reason = why_not_comparable(left, right)
+    if reason is not None:
+        return _refused(left, reason)
+    old, new = left.metric.value, right.metric.value
+    if isinstance(old, Absent) or isinstance(new, Absent):
+        return _absent_row(left, right)
+    if left.metric.aggregation is not None:
+        before, after = left.samples(), right.samples()
+        reason = why_items_differ(before, after) if before and after else None
+        if reason is not None and left.metric.suite not in RESOURCE_SUITES:
+            return _refused(left, reason)
+    pair = Pair(left, right, old, new)
+    found = metric_difference(pair)
+    if not math.isfinite(found.difference.difference):
+        return _refused(left, "the difference is not a finite number")
+    return _row(pair, found)
+
+
+def _why_missing(here: MetricOf, lacking: RunRecord, name: str) -> str:
+    for job in lacking.jobs:
+        if (job.suite, job.task) == (here.job.suite, here.job.task) and job.status != "done":
+            return f"the {name}'s job is {job.status}" + (f": {job.reason}" if job.reason else "")
+    return f"the {name} does not have this metric"
+
+
+def _refused(here: MetricOf, reason: str) -> NotCompared:
+    metric = here.metric
+    return NotCompared(suite=metric.suite, task=metric.task, metric=metric.metric, reason=reason)
+
+
+def _absent_row(left: MetricOf, right: MetricOf) -> CompareRow:
+    values: list[float | None] = []
+    notes = []
+    for side, name in ((left, "baseline"), (right, "candidate")):
+        value = side.metric.value
+        values.append(value.value if isinstance(value, Measured) else None)
+        if isinstance(value, Absent):
+            notes.append(f"{name}: {value.reason}")
+    units = [s.metric.value.unit for s in (left, right) if isinstance(s.metric.value, Measured)]
+    return CompareRow(
+        suite=left.metric.suite,
+        task=left.metric.task,
+        metric=left.metric.metric,
+        baseline=values[0],
+        candidate=values[1],
+        difference=None,
+        low=None,
+        high=None,
+        standard_error=None,
+        p=None,
+        n=None,
+        paired=False,
+        clusters=None,
+        detectable=None,
+        unit=units[0] if units else None,
+        note="; ".join(notes),
+        higher_is_better=_direction(left, right),
+    )
+
+
+def _row(pair: Pair, found: Found) -> CompareRow:
+    metric, difference = pair.baseline.metric, found.difference
+    notes = [*found.notes, *_failed_notes(pair)]
+    prompt = prompt_note(pair.baseline, pair.candidate)
+    if prompt is not None:
+        notes.append(prompt)
+    return CompareRow(
+        suite=metric.suite,
+        task=metric.task,
+        metric=metric.metric,
+        baseline=pair.left.value,
+        candidate=pair.right.value,
+        difference=difference.difference,
+        low=difference.low,
+        high=difference.high,
+        standard_error=difference.standard_error,
+        p=difference.p,
+        n=difference.n if found.sampled else None,
+        paired=difference.paired,
+        clusters=difference.clusters,
+        detectable=difference.detectable,
+        unit=pair.left.unit,
+        note="; ".join(notes) or None,
+        higher_is_better=_direction(pair.baseline, pair.candidate),
+        df=difference.df,
+    )
+
+
+def _failed_notes(pair: Pair) -> list[str]:
+    sides = ((pair.baseline.job, "baseline"), (pair.candidate.job, "candidate"))
+    return [
+        f"{job.failed_count} of {job.sample_count} items failed in the {name}"
+        for job, name in sides
+        if job.failed_count
+    ]
+
+
+def _direction(left: MetricOf, right: MetricOf) -> bool | None:
+    known = left.metric.higher_is_better
+    return right.metric.higher_is_better if known is None else known

@@ -1,0 +1,189 @@
+"""Rules against a baseline: non-inferiority and superiority, Holm-corrected within a family."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from slmbench.errors import InputError
+from slmbench.gate.quantities import in_metric_unit
+from slmbench.schema.base import Measured
+from slmbench.schema.finding import CompareRow
+from slmbench.schema.policy import Rule
+from slmbench.schema.record import Metric
+from slmbench.schema.verdict import RuleVerdict, VerdictKind
+from slmbench.stats.difference import critical_value, holm, upper_tail
+from slmbench.units import format_value
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One metric to hold against its baseline; all three are about the same metric."""
+
+    row: CompareRow
+    baseline: Metric
+    candidate: Metric
+
+
+@dataclass(frozen=True)
+class _Test:
+    """A claim made ready: all signs turned so that more is better."""
+
+    claim: Claim
+    margin: float
+    p_kept: float | None
+    p_broken: float | None
+    exact: bool
+
+    @property
+    def gain(self) -> float:
+        """Return how much better the candidate is, negative where it is worse."""
+        difference = self.claim.row.difference or 0.0
+        return difference if self.claim.row.higher_is_better else -difference
+
+
+def judge_family(rule: Rule, claims: Sequence[Claim], alpha: float) -> list[RuleVerdict]:
+    """Return a verdict for each metric the rule matched.
+
+    PASS: the one-sided test rejects "worse than baseline by the margin or more" (for
+    ``better_than``: "not better") at alpha (Wellek 2010, "Testing statistical hypotheses of
+    equivalence and noninferiority", chapter 2). FAIL: the opposite test rejects "no worse than the
+    margin" at alpha. Otherwise INCONCLUSIVE. Both p-values are Holm-adjusted over the family, the
+    metrics that one rule matches, so neither a pass nor an alarm is bought by testing many.
+    A difference without any spread (bytes) decides by itself and is no part of the family.
+
+    Raises:
+        InputError: a metric has no direction, so "worse" means nothing.
+    """
+    tests = [_prepare(rule, claim) for claim in claims]
+    kept = holm([test.p_kept for test in tests if test.p_kept is not None])
+    broken = holm([test.p_broken for test in tests if test.p_broken is not None])
+    adjusted = iter(zip(kept, broken, strict=True))
+    results = []
+    for test in tests:
+        pair = next(adjusted) if test.p_kept is not None else None
+        results.append(_verdict(rule, test, pair, alpha))
+    return results
+
+
+def _prepare(rule: Rule, claim: Claim) -> _Test:
+    row = claim.row
+    if row.higher_is_better is None:
+        raise InputError(
+            f"'{row.path}' does not say whether more is better, so 'worse than baseline' means "
+            "nothing. Give it min or max instead."
+        )
+    margin, margin_error = _margin(rule, claim)
+    if row.low is None or row.high is None:
+        return _Test(claim, margin, None, None, exact=row.n is None)
+    difference = row.difference or 0.0
+    gain = difference if row.higher_is_better else -difference
+    below, above = difference - row.low, row.high - difference
+    if not row.higher_is_better:
+        below, above = above, below
+    # The interval's own half-widths are read back as errors: they carry whatever widening the
+    # comparison found right (few changed outcomes, skewed resamples), which the plain error lacks.
+    # The plain error is the least, because an interval that ends at -1 or 1 is cut short there.
+    critical, least = critical_value(row.df), row.standard_error or 0.0
+    below, above = (max(side / critical, least) + margin_error for side in (below, above))
+    strict = rule.better_than is not None
+    kept = _one_sided(gain + margin, below, row.df, strict)
+    broken = _one_sided(-gain - margin, above, row.df, not strict)
+    return _Test(claim, margin, kept, broken, exact=False)
+
+
+def _one_sided(distance: float, error: float, df: float | None, strict: bool) -> float:
+    if error <= 0.0:
+        holds = distance > 0.0 if strict else distance >= 0.0
+        return 0.0 if holds else 1.0
+    return upper_tail(distance / error, df)
+
+
+def _margin(rule: Rule, claim: Claim) -> tuple[float, float]:
+    """Return the margin in the metric's unit, and the error that a relative margin adds.
+
+    A percentage is of the baseline's measured value, which is itself uncertain: by the triangle
+    inequality the error of ``candidate - (1 - m) baseline`` is at most SE + m SE(baseline).
+    """
+    if rule.margin is None:
+        return 0.0, 0.0
+    measured = claim.baseline.value
+    assert isinstance(measured, Measured), "compare gives a difference of measured values only"
+    if not rule.margin.relative:
+        return in_metric_unit(rule.margin, measured.unit, claim.row.path), 0.0
+    share, interval = rule.margin.value, measured.interval
+    error = 0.0
+    if interval is not None:
+        error = share * (interval.high - interval.low) / 2.0 / critical_value(None, interval.level)
+    return share * abs(measured.value), error
+
+
+def _verdict(
+    rule: Rule, test: _Test, adjusted: tuple[float, float] | None, alpha: float
+) -> RuleVerdict:
+    row, measured = test.claim.row, test.claim.candidate.value
+    verdict: VerdictKind = "INCONCLUSIVE"
+    if adjusted is not None and adjusted[0] <= alpha:
+        verdict = "PASS"
+    elif adjusted is not None and adjusted[1] <= alpha:
+        verdict = "FAIL"
+    elif test.exact:
+        better = rule.better_than is not None
+        verdict = "PASS" if (test.gain > 0 if better else test.gain + test.margin >= 0) else "FAIL"
+    limit = _in_words(rule, test.margin, row.unit or "")
+    return RuleVerdict(
+        rule=rule.metric,
+        metric=row.path,
+        verdict=verdict,
+        reason=_sentence(verdict, test, limit, adjusted, alpha),
+        severity=rule.severity,
+        limit=limit,
+        unit=row.unit,
+        value=row.candidate,
+        baseline=row.baseline,
+        difference=row.difference,
+        low=row.low,
+        high=row.high,
+        n=row.n,
+        p=test.p_kept,
+        p_adjusted=None if adjusted is None else adjusted[0],
+        detectable=row.detectable,
+        how=measured.how if isinstance(measured, Measured) else None,
+    )
+
+
+def _in_words(rule: Rule, margin: float, unit: str) -> str:
+    if rule.better_than is not None:
+        return "better than the baseline"
+    if margin == 0.0:
+        return "not worse than the baseline"
+    written = f" ({rule.margin.text})" if rule.margin is not None and rule.margin.relative else ""
+    return f"not worse than the baseline by more than {format_value(margin, unit)}{written}"
+
+
+def _sentence(
+    verdict: VerdictKind,
+    test: _Test,
+    limit: str,
+    adjusted: tuple[float, float] | None,
+    alpha: float,
+) -> str:
+    row = test.claim.row
+    unit = row.unit or ""
+    told = [None if x is None else format_value(x, unit) for x in (row.candidate, row.baseline)]
+    change = format_value(row.difference or 0.0, unit)
+    facts = f"{told[0]} against {told[1]}, difference {change}"
+    if row.low is None or row.high is None:
+        if test.exact:
+            said = "is" if verdict == "PASS" else "is not"
+            return f"{facts}: it {said} {limit}; no interval is known, so the values decide."
+        return f"{facts}: the spread is unknown ({row.note or 'one reading'}), so nothing is shown."
+    facts += f" [{format_value(row.low, unit)}, {format_value(row.high, unit)}] (n = {row.n})"
+    if adjusted is not None and verdict == "PASS":
+        return f"{facts}: it is {limit} (one-sided p = {adjusted[0]:.3g}, alpha {alpha:g})."
+    if adjusted is not None and verdict == "FAIL":
+        return f"{facts}: it is not {limit} (one-sided p = {adjusted[1]:.3g}, alpha {alpha:g})."
+    seen = ""
+    if row.detectable is not None:
+        seen = f" The data would show a true difference of {format_value(row.detectable, unit)}."
+    return f"{facts}: whether it is {limit} cannot be told at alpha {alpha:g}.{seen}"

@@ -1,0 +1,65 @@
+"""Which metrics of two runs a rule is about, also those that a failed job never wrote."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from slmbench.errors import InputError
+from slmbench.schema.policy import Rule
+from slmbench.schema.record import JobRecord, Metric, RunRecord
+
+
+@dataclass(frozen=True)
+class Target:
+    """One metric a rule matched; ``metric`` and ``job`` are the candidate's, or None.
+
+    ``path`` is ``suite/task/metric``, or ``suite/task`` for a job that wrote no metric.
+    """
+
+    path: str
+    metric: Metric | None
+    job: JobRecord | None
+
+
+def find_targets(rule: Rule, baseline: RunRecord | None, candidate: RunRecord) -> list[Target]:
+    """Return every metric the rule matches in either run, and unfinished jobs it would match.
+
+    A metric that only the baseline has is a target too: a candidate may not pass by leaving a
+    task out.
+
+    Raises:
+        InputError: the rule matches nothing, which is a mistake and not a pass.
+    """
+    own = {metric.path: metric for metric in candidate.metrics}
+    others = [metric.path for metric in baseline.metrics] if baseline is not None else []
+    jobs = {(job.suite, job.task): job for job in candidate.jobs}
+    names = list(dict.fromkeys([*own, *others]))
+    targets = []
+    for name in names:
+        if matches(rule.metric, name):
+            suite, task, _ = name.split("/", 2)
+            targets.append(Target(name, own.get(name), jobs.get((suite, task))))
+    reached = {target.path.rsplit("/", 1)[0] for target in targets}
+    targets += [
+        Target(f"{job.suite}/{job.task}", None, job)
+        for job in candidate.jobs
+        if job.status != "done"
+        and f"{job.suite}/{job.task}" not in reached
+        and matches(rule.metric.rsplit("/", 1)[0], f"{job.suite}/{job.task}")
+    ]
+    if not targets:
+        raise InputError(f"The rule '{rule.metric}' matches no metric.{_nearest(rule, names)}")
+    return targets
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Say whether a glob matches a name part by part, so that ``*`` stays within one part."""
+    parts, pieces = pattern.split("/"), name.split("/")
+    return len(parts) == len(pieces) and all(map(fnmatchcase, pieces, parts))
+
+
+def _nearest(rule: Rule, names: list[str]) -> str:
+    near = difflib.get_close_matches(rule.metric, names, n=3, cutoff=0.3) or sorted(names)[:3]
+    return f" Near names: {', '.join(near)}." if near else " The runs have no metrics at all."

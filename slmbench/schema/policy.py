@@ -1,0 +1,174 @@
+"""A gate policy: the rules a candidate must meet, and the waivers that lift some for a while."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from slmbench.errors import InputError, did_you_mean
+from slmbench.schema.base import Frozen
+from slmbench.schema.verdict import Severity
+from slmbench.units import parse_quantity
+
+Dimension = Literal["none", "ratio", "bytes", "time", "energy"]
+
+
+class Quantity(Frozen):
+    """A limit as written: its SI value, what it is a quantity of, and the text itself."""
+
+    value: float
+    dimension: Dimension
+    text: str
+
+    @property
+    def relative(self) -> bool:
+        """Say whether it was written in percent."""
+        return self.dimension == "ratio"
+
+
+class Rule(Frozen):
+    """One demand on one metric, or on every metric a glob matches.
+
+    Attributes:
+        margin: how much worse still counts as not worse; percent is of the baseline's value.
+        how: provenances that are accepted, globs allowed; empty accepts all but ``estimated``.
+    """
+
+    metric: str
+    min: Quantity | None = None
+    max: Quantity | None = None
+    not_worse_than: Literal["baseline"] | None = None
+    better_than: Literal["baseline"] | None = None
+    margin: Quantity | None = None
+    how: tuple[str, ...] = ()
+    severity: Severity = "block"
+
+    @property
+    def needs_baseline(self) -> bool:
+        """Say whether the rule compares with a baseline run."""
+        return self.not_worse_than is not None or self.better_than is not None
+
+    @field_validator("min", "max", "margin", mode="before")
+    @classmethod
+    def _quantity(cls, value: Any) -> Any:
+        return value if value is None or isinstance(value, Quantity) else read_quantity(value)
+
+    @field_validator("how", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_question(self) -> Rule:
+        limits = self.min is not None or self.max is not None
+        if limits + (self.not_worse_than is not None) + (self.better_than is not None) != 1:
+            raise ValueError("give one of: min and/or max, not_worse_than, better_than")
+        if self.margin is not None and self.not_worse_than is None:
+            raise ValueError("margin goes with not_worse_than only")
+        if self.margin is not None and self.margin.value < 0:
+            raise ValueError("margin is how much worse is accepted, so it is not negative")
+        if self.min is not None and self.max is not None and self.min.value > self.max.value:
+            raise ValueError("min is above max, so nothing can pass")
+        return self
+
+
+class Waiver(Frozen):
+    """Who accepts that a rule is not met, until when (that day included) and why."""
+
+    rule: str
+    owner: str = Field(min_length=1)
+    until: date
+    why: str = Field(min_length=1)
+
+
+class Policy(Frozen):
+    """Everything a gate needs to know besides the runs."""
+
+    name: str = "policy"
+    description: str = ""
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    on_inconclusive: Literal["fail", "pass", "warn"] = "fail"
+    rules: tuple[Rule, ...] = Field(min_length=1)
+    waivers: tuple[Waiver, ...] = ()
+
+    @property
+    def needs_baseline(self) -> bool:
+        """Say whether any rule compares with a baseline run."""
+        return any(rule.needs_baseline for rule in self.rules)
+
+
+def read_quantity(value: Any) -> Quantity:
+    """Read ``6 GiB``, ``5%``, ``50ms`` or a number; keep what it is a quantity of.
+
+    Raises:
+        ValueError: it is not a quantity.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"'{value}' is not a quantity. Write a number with a unit: 6 GiB, 50ms")
+    try:
+        number = parse_quantity(value)
+    except InputError as error:
+        raise ValueError(str(error)) from error
+    letters = re.sub(r"^[\s\d.+-]*(?:[eE][+-]?\d+)?\s*", "", str(value)).strip().upper()
+    return Quantity(value=number, dimension=_dimension(letters), text=str(value).strip())
+
+
+def parse_policy(document: Any, source: str) -> Policy:
+    """Make a Policy of what a YAML file holds.
+
+    Raises:
+        InputError: a key is unknown or missing or a value is wrong; the text names both.
+    """
+    if not isinstance(document, Mapping):
+        raise InputError(f"{source} is not a policy. Write 'rules:' with at least one rule.")
+    if not document.get("rules"):
+        raise InputError(f"{source} has no rules. A policy without rules would pass everything.")
+    try:
+        policy = Policy.model_validate(dict(document))
+    except ValidationError as error:
+        raise InputError(f"{source}: {_explain(error)}") from None
+    known = [rule.metric for rule in policy.rules]
+    for waiver in policy.waivers:
+        if not any(_covers(pattern, waiver.rule) for pattern in known):
+            near = did_you_mean(waiver.rule, known)
+            raise InputError(f"{source}: the waiver of '{waiver.rule}' matches no rule.{near}")
+    return policy
+
+
+def _covers(pattern: str, name: str) -> bool:
+    """Say whether a waiver's name is a rule's pattern or may be one of the metrics it matches."""
+    return pattern == name or fnmatch.fnmatchcase(name, pattern)
+
+
+def _dimension(letters: str) -> Dimension:
+    if not letters:
+        return "none"
+    if letters == "%":
+        return "ratio"
+    if letters.endswith(("J", "WH")):
+        return "energy"
+    return "bytes" if letters.endswith("B") else "time"
+
+
+def _explain(error: ValidationError) -> str:
+    """Return the first mistake as a sentence that names the place and the next step."""
+    # A misspelt key also makes the right one missing; naming the misspelling is what helps.
+    first = min(error.errors(), key=lambda mistake: mistake["type"] != "extra_forbidden")
+    place = [part for part in first["loc"] if part != "baseline"]
+    where = ".".join(str(part + 1) if isinstance(part, int) else part for part in place)
+    if first["type"] == "extra_forbidden":
+        owner: type[Frozen] = Policy
+        if len(place) > 1:
+            owner = Rule if place[0] == "rules" else Waiver
+        known = sorted(owner.model_fields)
+        key = str(place[-1])
+        return f"unknown key '{where}'.{did_you_mean(key, known)} Known keys: {', '.join(known)}."
+    if first["type"] == "missing":
+        return f"the key '{where}' is missing."
+    message = first["msg"].removeprefix("Value error, ")
+    return f"'{where}': {message.rstrip('.')}."

@@ -1,0 +1,293 @@
+"""How sure a number is: confidence intervals of proportions, means, quantiles and ratios."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from slmbench.schema.base import Absent, Interval, Measured
+from slmbench.schema.record import Aggregation, Sample
+from slmbench.stats.resample import bootstrap_interval
+
+__all__ = [
+    "aggregate",
+    "aggregate_interval",
+    "bootstrap_interval",
+    "cluster_count",
+    "clustered_standard_error",
+    "mean_interval",
+    "measured",
+    "quantile_interval",
+    "wilson",
+]
+
+Clusters = Sequence[str | None]
+
+
+def wilson(successes: float, n: int, level: float = 0.95) -> Interval:
+    """Return Wilson's score interval of a proportion (Wilson 1927, JASA 22:209).
+
+    ``successes`` may be fractional, so that a mean of cluster proportions can be given.
+    """
+    if n < 1 or not 0.0 <= successes <= n:
+        raise ValueError(f"{successes} successes of {n} is not a proportion")
+    z = float(stats.norm.ppf(0.5 + level / 2.0))
+    share, z2 = successes / n, z * z
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    # min and max only undo rounding: at 0 and n the bound is the share itself.
+    low, high = max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share))
+    return Interval(low=low, high=high, level=level, method="wilson")
+
+
+def cluster_count(clusters: Clusters | None) -> int | None:
+    """Return how many clusters there are, or None where they say nothing about the spread.
+
+    They are useful when there are two or more and one holds several items. An item without a
+    cluster stands alone.
+    """
+    if clusters is None:
+        return None
+    sizes = Counter(label for label in clusters if label is not None)
+    count = len(sizes) + sum(label is None for label in clusters)
+    return count if count >= 2 and max(sizes.values(), default=0) > 1 else None
+
+
+def clustered_standard_error(values: Sequence[float], clusters: Clusters | None = None) -> float:
+    """Return the standard error of a mean; items of one cluster may move together.
+
+    ``sqrt(SE_CLT^2 + 1/n^2 sum_c sum_i sum_{j != i} (s_ic - mean)(s_jc - mean))``, Miller 2024,
+    "Adding error bars to evals", arXiv 2411.00640, equations 1 and 4. The double sum of a cluster
+    is the square of its summed deviations less the sum of their squares.
+    """
+    array = _finite(values)
+    n = array.size
+    if n < 2:
+        raise ValueError("the spread of one value is unknown")
+    deviation = array - array.mean()
+    squares = float(deviation @ deviation)
+    variance = squares / (n - 1) / n
+    if clusters is not None and cluster_count(clusters) is not None:
+        sums = np.bincount(_cluster_numbers(clusters), weights=deviation)
+        variance += (float(sums @ sums) - squares) / n**2
+    return math.sqrt(max(variance, 0.0))
+
+
+def mean_interval(
+    values: Sequence[float], clusters: Clusters | None = None, level: float = 0.95
+) -> Interval | None:
+    """Return the interval of a mean, or None for fewer than two values (their spread is unknown).
+
+    0/1 values without useful clusters get Wilson's interval; all others Student's t on n - 1, or
+    with clustered standard errors on clusters - 1, degrees of freedom (Miller, arXiv 2411.00640).
+    0/1 values that are all alike show no spread, which is not certainty: with clusters they get
+    Wilson's interval for as many trials as there are clusters.
+    """
+    array = _finite(values)
+    n, count = array.size, cluster_count(clusters)
+    if n < 2:
+        return None
+    mean = _mean(array)
+    binary = is_binary(array)
+    if binary and count is None:
+        return wilson(float(array.sum()), n, level)
+    if binary and mean in (0.0, 1.0) and count is not None:
+        bound = wilson(mean * count, count, level)
+        return bound.model_copy(update={"method": f"wilson on {count} clusters"})
+    error = clustered_standard_error(values, clusters)
+    half = float(stats.t.ppf(0.5 + level / 2.0, (count or n) - 1)) * error
+    low, high = mean - half, mean + half
+    if binary:
+        low, high = max(0.0, low), min(1.0, high)
+    method = "t" if count is None else f"t, clustered standard error, {count} clusters"
+    if error == 0.0:
+        method += ", no spread seen"
+    return Interval(low=low, high=high, level=level, method=method)
+
+
+def quantile_interval(values: Sequence[float], q: float, level: float = 0.95) -> Interval | None:
+    """Return the order statistics that bracket a quantile, or None where n is too small for it.
+
+    The number of values below the quantile is binomial(n, q) whatever the distribution
+    (Conover 1999, "Practical nonparametric statistics", section 3.2), so coverage is at least
+    ``level``; p99 needs hundreds of values, the median six.
+    """
+    if not 0.0 < q < 1.0:
+        raise ValueError(f"{q} is not a quantile between 0 and 1")
+    array = np.sort(_finite(values))
+    n, tail = array.size, (1.0 - level) / 2.0
+    if n < 2:
+        return None
+    below = stats.binom.cdf(np.arange(n), n, q)  # below[k] = P(at most k values lie below)
+    lower = int(np.searchsorted(below, tail, side="right"))  # 1-based rank; 0: there is none
+    upper = int(np.searchsorted(below, 1.0 - tail, side="left")) + 1
+    if lower < 1 or upper > n:
+        return None
+    value = float(np.quantile(array, q))
+    low, high = min(float(array[lower - 1]), value), max(float(array[upper - 1]), value)
+    return Interval(low=low, high=high, level=level, method="order statistics")
+
+
+def aggregate(aggregation: Aggregation, samples: Sequence[Sample]) -> float | None:
+    """Return the value that ``aggregation`` makes of the samples that have the score.
+
+    None where no sample has it, where the kind is ``other``, or where the value is not finite.
+    """
+    scores, weights, _ = _columns(aggregation, samples)
+    return aggregate_scores(aggregation, scores, weights)
+
+
+def aggregate_scores(
+    aggregation: Aggregation, scores: Sequence[float], weights: Sequence[float]
+) -> float | None:
+    """Return the value of bare scores; ``weights`` is read only by the weighted kinds."""
+    if len(scores) == 0 or aggregation.kind == "other":
+        return None
+    if aggregation.kind == "mean":
+        return _mean(_finite(scores))
+    if aggregation.kind in ("median", "quantile"):
+        return float(np.quantile(_finite(scores), _quantile_of(aggregation)))
+    rate = _mean(_finite(scores))
+    if aggregation.kind != "perplexity":
+        total = float(np.sum(weights))
+        if total <= 0.0:
+            return None
+        rate = float(np.sum(scores)) / total
+    return _from_rate(aggregation, rate)
+
+
+def aggregate_interval(
+    aggregation: Aggregation, samples: Sequence[Sample], level: float = 0.95
+) -> Interval | None:
+    """Return the interval of ``aggregate``, clustered where the samples name clusters.
+
+    The likelihood kinds are intervals of the mean log-likelihood, or of the ratio linearised by
+    the delta method (Cochran 1977, "Sampling techniques", section 6.4), carried through exp.
+    Quantiles treat items as independent. None for ``other`` and for fewer than two scores.
+    """
+    scores, weights, clusters = _columns(aggregation, samples)
+    if len(scores) < 2 or aggregation.kind == "other":
+        return None
+    if aggregation.kind == "mean":
+        return mean_interval(scores, clusters, level)
+    if aggregation.kind in ("median", "quantile"):
+        return quantile_interval(scores, _quantile_of(aggregation), level)
+    array = _finite(scores)
+    if aggregation.kind != "perplexity":
+        weight = _finite(weights)
+        if weight.sum() <= 0.0:
+            return None
+        rate = float(array.sum() / weight.sum())
+        array = rate + (array - rate * weight) / weight.mean()
+    error = clustered_standard_error(array.tolist(), clusters)
+    count = cluster_count(clusters)
+    half = float(stats.t.ppf(0.5 + level / 2.0, (count or array.size) - 1)) * error
+    # A likelier text has the lower perplexity, so the bounds change places.
+    low = _from_rate(aggregation, _mean(array) + half)
+    high = _from_rate(aggregation, _mean(array) - half)
+    if low is None or high is None:
+        return None
+    method = "delta method" if count is None else f"delta method, {count} clusters"
+    return Interval(low=low, high=high, level=level, method=method)
+
+
+def measured(
+    aggregation: Aggregation,
+    samples: Sequence[Sample],
+    unit: str,
+    how: str,
+    *,
+    value: float | None = None,
+    source: str | None = None,
+) -> Measured | Absent:
+    """Return a metric's value with its interval, or Absent with the reason where no item has it.
+
+    ``value`` is given only for the kind ``other``, whose rule is the task's own.
+    """
+    scored = [sample for sample in samples if _has(aggregation, sample)]
+    if not scored and aggregation.score:
+        return Absent(reason=_why_unscored(aggregation, samples))
+    point = value if aggregation.kind == "other" else aggregate(aggregation, scored)
+    if point is None or not math.isfinite(point):
+        rule = "task's own rule" if aggregation.kind == "other" else aggregation.kind
+        return Absent(reason=f"the {rule} of '{aggregation.score}' gives no finite number")
+    return Measured(
+        value=point,
+        unit=unit,
+        n=len(scored),
+        interval=aggregate_interval(aggregation, scored),
+        how=how,
+        source=source,
+    )
+
+
+def is_binary(values: Sequence[float] | np.ndarray) -> bool:
+    """Say whether every value is 0 or 1."""
+    array = np.asarray(values, dtype=float)
+    return bool(np.all((array == 0.0) | (array == 1.0)))
+
+
+def _finite(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    array = np.asarray(values, dtype=float)
+    if not np.all(np.isfinite(array)):
+        raise ValueError("a score that is NaN or infinite is not a measurement")
+    return array
+
+
+def _mean(array: np.ndarray) -> float:
+    # Rounding may put the mean of equal values beside them; it never lies outside the values.
+    return float(np.clip(array.mean(), array.min(), array.max()))
+
+
+def _cluster_numbers(clusters: Clusters) -> np.ndarray:
+    numbers: dict[tuple[int, str], int] = {}
+    keys = [(i, "") if label is None else (-1, label) for i, label in enumerate(clusters)]
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
+
+
+def _quantile_of(aggregation: Aggregation) -> float:
+    if aggregation.kind == "median":
+        return 0.5
+    if aggregation.q is None:
+        raise ValueError("an aggregation of kind 'quantile' needs q")
+    return aggregation.q
+
+
+def _from_rate(aggregation: Aggregation, rate: float) -> float | None:
+    if aggregation.kind == "bits_per_byte":
+        return -rate / math.log(2.0)
+    try:
+        return math.exp(-rate)
+    except OverflowError:
+        return None
+
+
+def _has(aggregation: Aggregation, sample: Sample) -> bool:
+    weight = aggregation.weight
+    return aggregation.score in sample.scores and (weight is None or weight in sample.scores)
+
+
+def _columns(
+    aggregation: Aggregation, samples: Sequence[Sample]
+) -> tuple[list[float], list[float], list[str | None]]:
+    """Return scores, weights (1 where the kind has none) and clusters of the scored samples."""
+    scored = [sample for sample in samples if _has(aggregation, sample)]
+    scores = [sample.scores[aggregation.score] for sample in scored]
+    weight = aggregation.weight
+    weights = [1.0 if weight is None else sample.scores[weight] for sample in scored]
+    return scores, weights, [sample.cluster for sample in scored]
+
+
+def _why_unscored(aggregation: Aggregation, samples: Sequence[Sample]) -> str:
+    if not samples:
+        return "the task has no items"
+    reasons = Counter(
+        sample.unscored.get(aggregation.score) or sample.reason or "not scored"
+        for sample in samples
+    )
+    reason, count = reasons.most_common(1)[0]
+    return f"none of {len(samples)} items has '{aggregation.score}' ({count}x: {reason})"

@@ -1,0 +1,128 @@
+"""Differences of medians, quantiles and perplexities, by drawing items or repeats again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from slmbench.stats.difference import Difference, smallest_detectable, unknown_spread
+from slmbench.stats.interval import Clusters, cluster_count
+from slmbench.stats.resample import RESAMPLES
+
+#: Takes many resamples at once, (resamples, items) or (resamples, items, numbers of an item), and
+#: returns one value for each: thousands of separate calls would cost seconds.
+Statistic = Callable[[np.ndarray], np.ndarray]
+
+_NUMBERS_AT_ONCE = 500_000
+
+
+def paired_statistic_difference(
+    rows: tuple[Sequence[Any], Sequence[Any]],
+    statistic: Statistic,
+    clusters: Clusters | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Difference:
+    """Return statistic(candidate) - statistic(baseline) over the same items, ``rows`` being both.
+
+    The percentile bootstrap draws items, or whole clusters where they are useful, and takes both
+    results of each (Davison and Hinkley 1997, "Bootstrap methods", sections 2.4 and 3.8).
+    """
+    before, after = (np.asarray(side, dtype=float) for side in rows)
+    if len(before) != len(after) or len(before) == 0:
+        raise ValueError(f"{len(before)} and {len(after)} values cannot be paired")
+    difference, n = _of_all(statistic, after) - _of_all(statistic, before), len(before)
+    if n < 2:
+        return unknown_spread(difference, n, paired=True)
+    rng, count = np.random.default_rng(seed), cluster_count(clusters)
+    groups = _groups(clusters, n) if count is not None and clusters is not None else None
+    draws = []
+    # Clusters differ in size, so their resamples do too and can't be taken together.
+    for size in [1] * RESAMPLES if groups else _chunks(n):
+        index = _draw(rng, n, size, groups)
+        draws.append(statistic(after[index]) - statistic(before[index]))
+    return _summary(difference, np.concatenate(draws), n, level, count)
+
+
+def unpaired_statistic_difference(
+    baseline_rows: Sequence[Any],
+    candidate_rows: Sequence[Any],
+    statistic: Statistic,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Difference:
+    """Return statistic(candidate) - statistic(baseline) of separate samples, each drawn alone.
+
+    Percentile bootstrap of two samples (Efron and Tibshirani 1993, chapter 16).
+    """
+    before = np.asarray(baseline_rows, dtype=float)
+    after = np.asarray(candidate_rows, dtype=float)
+    n = min(len(before), len(after))
+    if n == 0:
+        raise ValueError("a difference needs values on both sides")
+    difference = _of_all(statistic, after) - _of_all(statistic, before)
+    if n < 2:
+        return unknown_spread(difference, n, paired=False)
+    rng = np.random.default_rng(seed)
+    draws = []
+    for size in _chunks(max(len(before), len(after))):
+        left = before[_draw(rng, len(before), size, None)]
+        right = after[_draw(rng, len(after), size, None)]
+        draws.append(statistic(right) - statistic(left))
+    return _summary(difference, np.concatenate(draws), n, level, None, paired=False)
+
+
+def _of_all(statistic: Statistic, rows: np.ndarray) -> float:
+    return float(statistic(rows[np.newaxis])[0])
+
+
+def _chunks(n: int) -> list[int]:
+    size = min(RESAMPLES, max(1, _NUMBERS_AT_ONCE // n))
+    return [min(size, RESAMPLES - start) for start in range(0, RESAMPLES, size)]
+
+
+def _groups(clusters: Clusters, n: int) -> list[np.ndarray]:
+    members: dict[object, list[int]] = {}
+    for i in range(n):
+        label = clusters[i]
+        members.setdefault(("alone", i) if label is None else label, []).append(i)
+    return [np.array(group) for group in members.values()]
+
+
+def _draw(
+    rng: np.random.Generator, n: int, size: int, groups: list[np.ndarray] | None
+) -> np.ndarray:
+    if groups is None:
+        return rng.integers(0, n, (size, n))
+    drawn = rng.integers(0, len(groups), len(groups))
+    return np.concatenate([groups[g] for g in drawn])[np.newaxis]
+
+
+def _summary(
+    difference: float,
+    draws: np.ndarray,
+    n: int,
+    level: float,
+    count: int | None,
+    paired: bool = True,
+) -> Difference:
+    if not np.all(np.isfinite(draws)):
+        return unknown_spread(difference, n, paired)
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    error = float(draws.std(ddof=1))
+    # The share of draws on the other side of zero, twice; one is added so that p is never 0.
+    rarer = min(int((draws <= 0).sum()), int((draws >= 0).sum()))
+    return Difference(
+        difference=difference,
+        low=min(float(low), difference),
+        high=max(float(high), difference),
+        standard_error=error,
+        p=min(1.0, 2.0 * (rarer + 1) / (len(draws) + 1)),
+        n=n,
+        paired=paired,
+        method="bootstrap" if count is None else f"bootstrap of {count} clusters",
+        clusters=count,
+        detectable=smallest_detectable(error),
+    )
