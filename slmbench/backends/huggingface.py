@@ -38,6 +38,8 @@ class HuggingFace:
         """Load ``source`` (a folder or hub id) the way ``spec`` says."""
         transformers.utils.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
+        if spec.threads is not None:
+            torch.set_num_threads(spec.threads)
         start = clock()
         self._spec = spec
         self._source = source

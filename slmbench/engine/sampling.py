@@ -99,7 +99,11 @@ def _end_tokens(model: Any) -> list[int]:
 
 
 def _generation_config(model: Any, how: Sampling, k: int) -> GenerationConfig:
-    """Return a configuration of our own: a checkpoint's sampling defaults must not leak in."""
+    """Return the settings of one call.
+
+    What is not set here comes from the checkpoint's own generation_config (a repetition penalty,
+    say), as it does in lm-eval.
+    """
     ends = _end_tokens(model)
     sampled = how.temperature > 0
     pad = model.generation_config.pad_token_id
@@ -112,7 +116,8 @@ def _generation_config(model: Any, how: Sampling, k: int) -> GenerationConfig:
         max_new_tokens=how.max_new_tokens,
         num_return_sequences=k,
         pad_token_id=pad,
-        eos_token_id=None if how.ignore_eos or not ends else ends,
+        # None would mean the checkpoint's own end token; no token has the id -1.
+        eos_token_id=[-1] if how.ignore_eos or not ends else ends,
         use_cache=True,
         **settings,
     )

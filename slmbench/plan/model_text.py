@@ -18,7 +18,7 @@ _LM_EVAL_KEYS = {"pretrained": "target"}
 def parse_model(text: str, backends: tuple[str, ...] = ("hf", "fake")) -> ModelSpec:
     """Return the model that ``BACKEND:TARGET[,key=value...]`` names.
 
-    ``ref:pico`` names a reference model, run in float32 by the hf backend.
+    ``ref:pico`` names a reference model, run in float32 on one thread by the hf backend.
 
     Raises:
         InputError: no backend, an unknown one, or a wrong key.
@@ -60,8 +60,9 @@ def _reference(name: str, options: dict[str, Any]) -> ModelSpec:
             f"No reference model '{name}'.{did_you_mean(name, REFERENCE)} "
             f"Known: {', '.join(REFERENCE)}."
         )
-    # The files hold float16 to stay small; a CPU computes in float32.
-    given = {"name": name, "dtype": "float32", **options}
+    # The files hold float16 to stay small; a CPU computes in float32. Their matrices are so small
+    # that a second thread costs more than it brings, and on a busy host many times more.
+    given = {"name": name, "dtype": "float32", "threads": 1, **options}
     raw = {"backend": "hf", "target": f"ref:{name}", **given}
     return parse(ModelSpec, raw, f"model 'ref:{name}'")
 

@@ -20,6 +20,7 @@ class ModelSpec(Frozen):
         device: ``auto`` takes a GPU where there is one; else ``cpu``, ``cuda:1``, ``mps``.
         batch_size: sequences in one forward pass; None lets the backend choose.
         max_length: tokens of context; None takes the model's own.
+        threads: CPU threads of one operation; None takes as many as there are cores.
         published_parameter_count: as its authors give it; only a plan uses it, before a download.
     """
 
@@ -31,6 +32,7 @@ class ModelSpec(Frozen):
     device: str = "auto"
     batch_size: int | None = Field(default=None, ge=1)
     max_length: int | None = Field(default=None, ge=2)
+    threads: int | None = Field(default=None, ge=1)
     published_parameter_count: int | None = Field(default=None, ge=1)
     trust_remote_code: bool = False
     add_bos_token: bool | None = None

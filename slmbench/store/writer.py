@@ -60,14 +60,15 @@ class RunWriter:
             ) from error
         with _saving(folder / layout.JOURNAL):
             repair(folder / layout.JOURNAL)
-            self._journal: IO[bytes] = (folder / layout.JOURNAL).open("ab")
+            # Unbuffered: a line that a full disk refused must not be tried again on closing.
+            self._journal = (folder / layout.JOURNAL).open("ab", buffering=0)
 
     def append(self, event: dict[str, Any]) -> None:
         """Add one event to the journal and wait until it is on disk."""
-        line = json.dumps(event, allow_nan=False, ensure_ascii=False) + "\n"
+        line = (json.dumps(event, allow_nan=False) + "\n").encode()
         with _saving(self.folder / layout.JOURNAL):
-            self._journal.write(line.encode("utf-8", "backslashreplace"))
-            self._journal.flush()
+            while line:
+                line = line[self._journal.write(line) :]
             os.fsync(self._journal.fileno())
 
     def save_record(self, record: RunRecord) -> None:
