@@ -21,6 +21,7 @@ from slmbench.schema.spec import RunSpec
 from slmbench.schema.verdict import Verdict
 from slmbench.store.pages import save_page
 from slmbench.store.reader import find_run, list_runs
+from slmbench.store.remote import open_for_writing
 
 
 def plan(spec: RunSpec) -> Plan:
@@ -39,7 +40,8 @@ def run(spec: RunSpec, store: str, observer: Observer, resume: bool = False) -> 
     to_fetch = [run.model.target for run in planned.runs if run.fingerprint is None]
     if to_fetch:
         hub.require_hub(to_fetch)
-    executor = LocalExecutor(Path(store), observer, resume, fingerprint_of)
+    place, saved = open_for_writing(store, resume)
+    executor = LocalExecutor(place, observer, resume, fingerprint_of, saved)
     records = executor.execute(planned)
     if executor.input_failures:
         raise ModelError(" ".join(executor.input_failures))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 
@@ -41,7 +42,7 @@ def parse_quantity(text: str | float | int) -> float:
     if isinstance(text, int | float) and not isinstance(text, bool):
         return float(text)
     match = _NUMBER.match(str(text))
-    if match is None:
+    if match is None or not math.isfinite(float(match.group(1))):
         raise InputError(f"'{text}' is not a quantity. Write a number with a unit: 6 GiB, 50ms.")
     number, unit = float(match.group(1)), match.group(2)
     if unit == "":

@@ -74,7 +74,8 @@ class Fake:
 
     def _continue(self, prompt: Tokens, how: Sampling, number: int) -> Generation:
         start = clock()
-        seed = bytes(prompt) + f"|{how.seed}|{number if how.temperature > 0 else 0}".encode()
+        draw = f"|{how.seed}|{number}" if how.temperature > 0 else "|greedy"
+        seed = bytes(prompt) + draw.encode()
         words: list[str] = []
         while sum(map(len, words)) + len(words) <= how.max_new_tokens:
             chance = self._unit(seed + str(len(words)).encode())

@@ -34,4 +34,6 @@ def command(
     else:
         stdout.print(render_compare_text(comparison), markup=False, soft_wrap=True)
     if not comparison.rows:
-        raise NotComparable("Not one metric of the two runs can be compared; the reasons are above.")
+        raise NotComparable(
+            "Not one metric of the two runs can be compared; the reasons are above."
+        )

@@ -47,6 +47,7 @@ class LocalExecutor:
         observer: who is told.
         resume: go on with the newest run of the same plan instead of beginning a new one.
         fingerprint: computes a downloaded model's fingerprint once it is on this machine.
+        saved: told a run's folder whenever a job of it was recorded.
     """
 
     def __init__(
@@ -55,12 +56,14 @@ class LocalExecutor:
         observer: Observer,
         resume: bool,
         fingerprint: Callable[[RunPlan], ModelFingerprint | None],
+        saved: Callable[[Path], None] = lambda folder: None,
     ) -> None:
         """Take the store and who is told."""
         self._store = store
         self._observer = observer
         self._resume = resume
         self._fingerprint = fingerprint
+        self._saved = saved
         #: Why models could not be loaded as asked: the user's to mend.
         self.input_failures: list[str] = []
 
@@ -85,7 +88,9 @@ class LocalExecutor:
             # Also on Ctrl-C and on a full disk: the lock is given back.
             if any(job.status in ("pending", "running") for job in state.record.jobs):
                 state.writer.close()
-        return state.finish()
+        record = state.finish()
+        self._saved(state.writer.folder)
+        return record
 
     def _open(self, plan: Plan, run: RunPlan) -> RunState | None:
         """Return a new run, or the one to go on with; None where that one is done."""
@@ -172,6 +177,7 @@ class LocalExecutor:
         self, state: RunState, run: RunPlan, job: Job, result: JobResult | str, elapsed_s: float
     ) -> None:
         ended = state.end(job.job_id, result, elapsed_s)
+        self._saved(state.writer.folder)
         self._observer.job_ended(run.model.label, ended)
 
 

@@ -23,6 +23,8 @@ def parse_model(text: str, backends: tuple[str, ...] = ("hf", "fake")) -> ModelS
     Raises:
         InputError: no backend, an unknown one, or a wrong key.
     """
+    if not text.isprintable():
+        raise InputError(f"The model {text!r} has characters that no name has. Write it again.")
     head, *pairs = text.split(",")
     backend, colon, target = head.partition(":")
     if not colon or not target:

@@ -54,7 +54,9 @@ def parse(kind: type[Data], raw: object, where: str) -> Data:
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key also makes the right one missing; naming the misspelling is what helps.
+        errors = error.errors()
+        first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
         place = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             key = str(first["loc"][-1])

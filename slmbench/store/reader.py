@@ -117,8 +117,12 @@ def find_run(reference: str, store: str) -> StoredRun:
     """
     if _is_run(reference):
         return open_run(reference)
-    if Path(reference).is_dir() or "://" in reference:
+    if "://" in reference:
         return _only(list_runs(reference), reference)
+    # A folder that happens to have a model's name is taken for a store only where it holds runs.
+    inside = scan_runs(reference) if Path(reference).is_dir() else []
+    if inside:
+        return _only(inside, reference)
     runs = list_runs(store)
     by_id = [run for run in runs if run.record.run_id == reference]
     by_start = [run for run in runs if run.record.run_id.startswith(reference)]

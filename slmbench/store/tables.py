@@ -30,15 +30,12 @@ SAMPLE_SCHEMA = pa.schema(
 
 
 def samples_to_table(samples: Sequence[Sample]) -> pa.Table:
-    """Return one row for each sample, in order; a lone surrogate in a text becomes ``?``."""
+    """Return one row for each sample, in order; see `clean` for text that is no Unicode."""
     rows = []
     for sample in samples:
-        row = sample.model_dump()
+        row = clean(sample.model_dump())
         row["scores"] = list(row["scores"].items())
         row["unscored"] = list(row["unscored"].items())
-        for name in ("prompt", "output", "target"):
-            if row[name] is not None:
-                row[name] = row[name].encode("utf-8", "replace").decode("utf-8")
         rows.append(row)
     return pa.Table.from_pylist(rows, schema=SAMPLE_SCHEMA)
 
@@ -54,6 +51,27 @@ def table_to_samples(table: pa.Table) -> list[Sample]:
 
 
 def rows_to_table(rows: Sequence[dict[str, Any]]) -> pa.Table:
-    """Return raw readings as a table; a key that a row lacks is null there."""
+    """Return raw readings as a table; a key that a row lacks is null there.
+
+    A column whose readings are of several types, which Parquet can't hold, is kept as text.
+    """
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return pa.table({name: [row.get(name) for row in rows] for name in names})
+    columns = {}
+    for name in names:
+        values = [clean(row.get(name)) for row in rows]
+        try:
+            columns[clean(name)] = pa.array(values)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            columns[clean(name)] = pa.array([None if v is None else str(v) for v in values])
+    return pa.table(columns)
+
+
+def clean(value: Any) -> Any:
+    """Return data with lone surrogates, which UTF-8 can't hold, replaced by ``?`` in its text."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {clean(key): clean(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(each) for each in value]
+    return value

@@ -65,7 +65,7 @@ class RunWriter:
 
     def append(self, event: dict[str, Any]) -> None:
         """Add one event to the journal and wait until it is on disk."""
-        line = (json.dumps(event, allow_nan=False) + "\n").encode()
+        line = (json.dumps(tables.clean(event), allow_nan=False) + "\n").encode()
         with _saving(self.folder / layout.JOURNAL):
             while line:
                 line = line[self._journal.write(line) :]
@@ -73,7 +73,8 @@ class RunWriter:
 
     def save_record(self, record: RunRecord) -> None:
         """Replace ``run.json``."""
-        text = record.model_dump_json(indent=1) + "\n"
+        data = tables.clean(record.model_dump())
+        text = json.dumps(data, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
         self._replace(layout.RECORD, lambda file: file.write(text.encode()))
 
     def save_result(self, job_id: str, result: JobResult) -> None:

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from slmbench.ports import Scorer, TextItem
-from slmbench.schema.base import Absent
+from slmbench.schema.base import Absent, Measurement
 from slmbench.schema.record import Aggregation, Metric, Sample, SampleStatus
 from slmbench.stats.interval import measured
 from slmbench.suites.taskfile import TextItemRow, text_hash
+
+#: Range of the scores that are not shares: a cosine may be negative.
+_RANGES = {"embedding_cosine": (-1.0, 1.0), "similarity_to_prompt": (-1.0, 1.0)}
 
 
 @dataclass
@@ -77,13 +80,22 @@ def metrics_of(
                 suite=suite,
                 task=task,
                 metric=column.name,
-                value=column.scorer
-                if isinstance(column.scorer, Absent)
-                else measured(
-                    aggregation, samples, "", column.scorer.provenance, source=column.source
-                ),
+                value=_value(column, aggregation, samples),
                 higher_is_better=column.higher_is_better,
                 aggregation=aggregation,
             )
         )
     return tuple(found)
+
+
+def _value(column: Column, aggregation: Aggregation, samples: Sequence[Sample]) -> Measurement:
+    """Return the mean; its interval is cut to the range that the score can take."""
+    if isinstance(column.scorer, Absent):
+        return column.scorer
+    provenance = column.scorer.provenance
+    value = measured(aggregation, samples, "", provenance, source=column.source)
+    if isinstance(value, Absent) or value.interval is None:
+        return value
+    low, high = _RANGES.get(column.name, (0.0, 1.0))
+    cut = {"low": max(low, value.interval.low), "high": min(high, value.interval.high)}
+    return value.model_copy(update={"interval": value.interval.model_copy(update=cut)})
