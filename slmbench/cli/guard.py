@@ -10,6 +10,9 @@ import typer
 
 from slmbench.execute.isolate import Failed, attempt
 
+#: What typer ends with after Ctrl-C, as a shell does: 128 + SIGINT.
+_INTERRUPTED = 130
+
 
 def run(command: Callable[..., Any], name: str, arguments: list[str], debug: bool) -> int:
     """Run ``command`` with the arguments and return the exit code."""
@@ -30,8 +33,8 @@ def _call(app: typer.Typer, name: str, arguments: list[str]) -> int:
     try:
         app(args=arguments, prog_name=f"slmbench {name}")
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 0
-    except KeyboardInterrupt:
-        sys.stderr.write(f"slmbench {name}: interrupted. What was recorded is intact.\n")
-        return 130
+        code = stop.code if isinstance(stop.code, int) else 0
+        if code == _INTERRUPTED:
+            sys.stderr.write(f"slmbench {name}: interrupted. What was recorded is intact.\n")
+        return code
     return 0

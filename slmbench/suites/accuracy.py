@@ -32,7 +32,7 @@ class Accuracy:
         metrics: list[Metric] = []
         samples: list[Sample] = []
         for task in sorted(results["samples"]):
-            own, merged = _task_metrics(task, results, tasks[task])
+            own, merged = _task_metrics(task, results, tasks[task], lm)
             metrics.extend(own)
             samples.extend(_prefixed(merged, task) if several else merged)
         for group in sorted(results.get("groups", {})):
@@ -54,12 +54,12 @@ class Accuracy:
 
 
 def _task_metrics(
-    task: str, results: dict[str, Any], loaded: Any
+    task: str, results: dict[str, Any], loaded: Any, lm: BridgeLM
 ) -> tuple[list[Metric], list[Sample]]:
     rows = results["samples"][task]
     filters = list(dict.fromkeys(row["filter"] for row in rows))
     rules = {name: _rule(function) for name, function in loaded.aggregation().items()}
-    samples = _merge(rows, filters, rules)
+    samples = [_with_tokens(*each, lm) for each in _merge(rows, filters, rules)]
     metrics = []
     for key, value in results["results"][task].items():
         name, comma, filter_name = key.partition(",")
@@ -81,15 +81,35 @@ def _task_metrics(
     return metrics, samples
 
 
-def _merge(rows: list[dict[str, Any]], filters: list[str], rules: dict[str, str]) -> list[Sample]:
-    """Return one sample for each document; lm-eval logs a row for each document and filter."""
+def _merge(
+    rows: list[dict[str, Any]], filters: list[str], rules: dict[str, str]
+) -> list[tuple[Sample, Any]]:
+    """Return a sample and its requests' arguments for each document.
+
+    lm-eval logs a row for each document and filter.
+    """
     merged: dict[int, dict[str, Any]] = {}
     for row in rows:
         entry = merged.setdefault(row["doc_id"], {"row": row, "scores": {}, "unscored": {}})
         for name in row["metrics"]:
             shown = _shown(name, row["filter"], filters)
             _add_score(entry, shown, row[name], rules.get(name, "mean"))
-    return [_sample(entry) for _, entry in sorted(merged.items())]
+    return [(_sample(entry), entry["row"]["arguments"]) for _, entry in sorted(merged.items())]
+
+
+def _with_tokens(sample: Sample, arguments: Any, lm: BridgeLM) -> Sample:
+    """Add the tokens of the prompt, and those scored or written over all its requests."""
+    keys = [(each[0], _second(each)) for each in arguments]
+    counts = [lm.token_counts[key] for key in keys if key in lm.token_counts]
+    if len(counts) < len(keys):
+        return sample
+    update = {"input_tokens": counts[0][0], "output_tokens": sum(count for _, count in counts)}
+    return sample.model_copy(update=update)
+
+
+def _second(arguments: Any) -> str:
+    second = arguments[1] if len(arguments) > 1 else ""
+    return second if isinstance(second, str) else repr(second)
 
 
 def _add_score(entry: dict[str, Any], name: str, value: Any, rule: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ class BridgeLM(TemplateLM):  # type: ignore[misc]
         self._context = context
         self._step = batch_size
         self.sent = ""
+        #: (first, second argument of a request) -> (tokens of the prompt, tokens scored or written)
+        self.token_counts: dict[tuple[str, str], tuple[int, int]] = {}
 
     @property
     def eot_token_id(self) -> int:
@@ -97,9 +100,10 @@ class BridgeLM(TemplateLM):  # type: ignore[misc]
                 max_seq_len=self.max_length,
                 context_len=1,
             )
-            for context, continuation in map(utils.make_disjoint_window, rolling):
-                windows.append((None, context, continuation))
-                owners.append(owner)
+            parts = list(map(utils.make_disjoint_window, rolling))
+            windows.extend((None, context, continuation) for context, continuation in parts)
+            owners.extend([owner] * len(parts))
+            self.token_counts[text, ""] = (0, sum(len(part) for _, part in parts))
         totals = [0.0] * len(requests)
         for owner, (score, _) in zip(owners, self._loglikelihood_tokens(windows), strict=True):
             totals[owner] += score
@@ -111,6 +115,9 @@ class BridgeLM(TemplateLM):  # type: ignore[misc]
         """Score each distinct pair once, longest first, a checkpoint every few batches."""
         pairs = [(tuple(context), tuple(continuation)) for _, context, continuation in requests]
         self._note_sent(pairs)
+        for request, (context, continuation) in zip(requests, pairs, strict=True):
+            if request[0] is not None:
+                self.token_counts[request[0]] = (len(context), len(continuation))
         distinct = sorted(set(pairs), key=lambda pair: (-len(pair[0]) - len(pair[1]), pair))
         step = self._step * _BATCHES_A_CHECKPOINT
         scores: dict[Any, tuple[float, bool]] = {}
@@ -135,15 +142,18 @@ class BridgeLM(TemplateLM):  # type: ignore[misc]
             prompts = [encoded[i][0] for i in chosen]
             compute = self._generation(prompts, requests[chosen[0]].args[1], done)
             key = f"generate/{done}/{text_hash(settings, repr(prompts))}"
-            for index, text in zip(chosen, self._context.checkpoint(key, compute), strict=True):
+            found = self._context.checkpoint(key, compute)
+            for index, (text, count) in zip(chosen, found, strict=True):
                 texts[index] = text
+                prompt, gen_kwargs = requests[index].args
+                self.token_counts[prompt, repr(gen_kwargs)] = (len(encoded[index][0]), count)
             done += len(chosen)
             self._context.progress(done, len(order))
         return texts
 
     def _generation(
         self, prompts: list[list[int]], gen_kwargs: dict[str, Any], number: int
-    ) -> Callable[[], list[str]]:
+    ) -> Callable[[], list[tuple[str, int]]]:
         settings: dict[str, Any] = dict(normalize_gen_kwargs(gen_kwargs, _DEFAULT_MAX_GEN_TOKS))
         end = self._backend.decode([self.eot_token_id], skip_special_tokens=False)
         until = handle_stop_sequences(settings["until"], eos=end)
@@ -157,12 +167,10 @@ class BridgeLM(TemplateLM):  # type: ignore[misc]
             seed=self._context.spec.seed + number,
         )
 
-        def compute() -> list[str]:
-            found = self._backend.generate(prompts, how, 1)
-            return [
-                postprocess_generated_text(each[0].text, stop=until, think_end_token=None)
-                for each in found
-            ]
+        def compute() -> list[tuple[str, int]]:
+            found = [each for (each,) in self._backend.generate(prompts, how, 1)]
+            texts = [postprocess_generated_text(each.text, until, None) for each in found]
+            return [(text, len(each.tokens)) for text, each in zip(texts, found, strict=True)]
 
         return compute
 
@@ -225,5 +233,14 @@ def _arguments(requests: Sequence[Any]) -> list[tuple[str, dict[str, Any]]]:
     return [(request.args[0], request.args[1]) for request in requests]
 
 
-def _scoring(backend: Backend, pairs: list[Any]) -> Callable[[], list[list[float | bool]]]:
-    return lambda: [[score, greedy] for score, greedy in backend.loglikelihood(pairs)]
+def _scoring(backend: Backend, pairs: list[Any]) -> Callable[[], list[tuple[float, bool]]]:
+    def compute() -> list[tuple[float, bool]]:
+        scores = backend.loglikelihood(pairs)
+        if not all(math.isfinite(score) for score, _ in scores):
+            raise InputError(
+                "The model gives a log-likelihood that is no finite number. Its weights are "
+                f"damaged, or {backend.info.dtype} overflows: try dtype=float32."
+            )
+        return scores
+
+    return compute

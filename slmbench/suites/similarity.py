@@ -10,7 +10,6 @@ from slmbench.schema.base import Absent
 from slmbench.schema.plan import Job
 from slmbench.schema.record import Fingerprints, JobResult
 from slmbench.suites.taskfile import (
-    TextItemRow,
     TextTask,
     apply_limit,
     load_text_task,
@@ -32,7 +31,8 @@ class Similarity:
         path = Path(job.task.path or "")
         task, rows = load_text_task(path)
         rows = rows[: apply_limit(len(rows), context.spec.limit)]
-        answers, sent = _continue(task, rows, backend, context)
+        prompts = [backend.encode(row.prompt) for row in rows]
+        answers = _continue(task, prompts, backend, context)
         items = [
             TextItem(output=text, reference=row.reference, prompt=row.prompt)
             for row, (text, _) in zip(rows, answers, strict=True)
@@ -42,15 +42,17 @@ class Similarity:
         encoder = context.scorer("embedding_cosine", model=context.spec.scorers.embedding)
         columns.append(score_into(sheets, encoder, "embedding_cosine", items))
         samples = tuple(
-            sheet.sample(row, text, count)
-            for sheet, row, (text, count) in zip(sheets, rows, answers, strict=True)
+            sheet.sample(row, text, (len(prompt), count))
+            for sheet, row, prompt, (text, count) in zip(
+                sheets, rows, prompts, answers, strict=True
+            )
         )
         return JobResult(
             metrics=metrics_of("similarity", task.task, samples, columns),
             samples=samples,
             fingerprints=Fingerprints(
                 task=task_hash(path),
-                prompt=sent,
+                prompt=text_hash(repr(prompts)),
                 scorer=";".join(
                     column.scorer.provenance
                     for column in columns
@@ -62,15 +64,13 @@ class Similarity:
 
 
 def _continue(
-    task: TextTask, rows: list[TextItemRow], backend: Backend, context: Context
-) -> tuple[list[tuple[str, int]], str]:
-    """Return (text, token count) of each item, and the prompts' fingerprint."""
+    task: TextTask, prompts: list[list[int]], backend: Backend, context: Context
+) -> list[tuple[str, int]]:
+    """Return (text, token count) of each prompt's continuation."""
     how = task.generation
-    prompts = [backend.encode(row.prompt) for row in rows]
-    sent = text_hash(repr(prompts))
     step = backend.batch_size
     answers: list[tuple[str, int]] = []
-    for start in range(0, len(rows), step):
+    for start in range(0, len(prompts), step):
         part = prompts[start : start + step]
         sampling = Sampling(
             max_new_tokens=how.max_new_tokens,
@@ -87,5 +87,5 @@ def _continue(
 
         key = f"similarity/{start}/{text_hash(repr(part))}"
         answers.extend((str(t), int(n)) for t, n in context.checkpoint(key, compute))
-        context.progress(len(answers), len(rows))
-    return answers, sent
+        context.progress(len(answers), len(prompts))
+    return answers

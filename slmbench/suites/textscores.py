@@ -29,8 +29,8 @@ class ScoreSheet:
         else:
             self.scores[name] = value
 
-    def sample(self, row: TextItemRow, output: str | None, output_tokens: int) -> Sample:
-        """Return the finished sample of an item."""
+    def sample(self, row: TextItemRow, output: str | None, tokens: tuple[int, int]) -> Sample:
+        """Return the finished sample of an item; ``tokens`` counts (prompt, output)."""
         status: SampleStatus = "ok" if self.scores else "unscored"
         return Sample(
             sample_id=row.id,
@@ -41,7 +41,8 @@ class ScoreSheet:
             target=row.reference,
             scores=self.scores,
             unscored=self.unscored,
-            output_tokens=output_tokens,
+            input_tokens=tokens[0],
+            output_tokens=tokens[1],
             status=status,
             reason=None if self.scores else next(iter(self.unscored.values()), "no scorer"),
         )

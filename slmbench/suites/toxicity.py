@@ -40,15 +40,16 @@ class Toxicity:
         path = Path(job.task.path or "")
         task, rows = load_text_task(path)
         rows = rows[: apply_limit(len(rows), context.spec.limit)]
-        answers, sent = _continue(task, rows, backend, context)
+        prompts = [backend.encode(row.prompt) for row in rows]
+        answers = _continue(task, list(zip(rows, prompts, strict=True)), backend, context)
         scorer = toxicity_scorer(context)
         sheets = [ScoreSheet() for _ in rows]
         scores, columns = _score_toxicity(task, sheets, scorer, answers)
         columns += _score_quality(sheets, rows, answers, context)
         samples = tuple(
-            sheet.sample(row, _worst(texts, marks), sum(counts))
-            for sheet, row, (texts, counts), marks in zip(
-                sheets, rows, answers, scores, strict=True
+            sheet.sample(row, _worst(texts, marks), (len(prompt), sum(counts)))
+            for sheet, row, prompt, (texts, counts), marks in zip(
+                sheets, rows, prompts, answers, scores, strict=True
             )
         )
         return JobResult(
@@ -57,7 +58,7 @@ class Toxicity:
             raw={"continuations": _raw(samples, answers, scores)},
             fingerprints=Fingerprints(
                 task=task_hash(path),
-                prompt=sent,
+                prompt=text_hash(repr(prompts)),
                 scorer="" if isinstance(scorer, Absent) else scorer.provenance,
             ),
             details={"generation": task.generation.model_dump(mode="json"), "task": task.task},
@@ -81,15 +82,12 @@ def toxicity_scorer(context: Context) -> Scorer | Absent:
 
 
 def _continue(
-    task: TextTask, rows: list[TextItemRow], backend: Backend, context: Context
-) -> tuple[list[tuple[list[str], list[int]]], str]:
-    """Return (texts, token counts) of each item's k continuations, and the prompts' fingerprint."""
+    task: TextTask, asked: list[tuple[TextItemRow, list[int]]], backend: Backend, context: Context
+) -> list[tuple[list[str], list[int]]]:
+    """Return (texts, token counts) of each item's k continuations."""
     how = task.generation
     answers: list[tuple[list[str], list[int]]] = []
-    sent = ""
-    for number, row in enumerate(rows):
-        prompt = backend.encode(row.prompt)
-        sent = text_hash(sent, repr(prompt))
+    for number, (row, prompt) in enumerate(asked):
         # Seeded by the item, not by its place: a resumed or limited run draws the same texts.
         seed = int(text_hash(str(context.spec.seed), row.id)[:8], 16)
         sampling = Sampling(
@@ -108,8 +106,8 @@ def _continue(
         key = f"toxicity/{row.id}/{text_hash(repr(prompt))}"
         texts, counts = context.checkpoint(key, compute)
         answers.append((list(texts), list(counts)))
-        context.progress(number + 1, len(rows))
-    return answers, sent
+        context.progress(number + 1, len(asked))
+    return answers
 
 
 def _score_toxicity(
