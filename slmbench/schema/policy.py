@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from slmbench.errors import InputError, did_you_mean
 from slmbench.schema.base import Frozen
+from slmbench.schema.strict import parse
 from slmbench.schema.verdict import Severity
 from slmbench.units import parse_quantity
 
@@ -128,10 +129,7 @@ def parse_policy(document: Any, source: str) -> Policy:
         raise InputError(f"{source} is not a policy. Write 'rules:' with at least one rule.")
     if not document.get("rules"):
         raise InputError(f"{source} has no rules. A policy without rules would pass everything.")
-    try:
-        policy = Policy.model_validate(dict(document))
-    except ValidationError as error:
-        raise InputError(f"{source}: {_explain(error)}") from None
+    policy = parse(Policy, dict(document), source)
     known = [rule.metric for rule in policy.rules]
     for waiver in policy.waivers:
         if not any(_covers(pattern, waiver.rule) for pattern in known):
@@ -153,22 +151,3 @@ def _dimension(letters: str) -> Dimension:
     if letters.endswith(("J", "WH")):
         return "energy"
     return "bytes" if letters.endswith("B") else "time"
-
-
-def _explain(error: ValidationError) -> str:
-    """Return the first mistake as a sentence that names the place and the next step."""
-    # A misspelt key also makes the right one missing; naming the misspelling is what helps.
-    first = min(error.errors(), key=lambda mistake: mistake["type"] != "extra_forbidden")
-    place = [part for part in first["loc"] if part != "baseline"]
-    where = ".".join(str(part + 1) if isinstance(part, int) else part for part in place)
-    if first["type"] == "extra_forbidden":
-        owner: type[Frozen] = Policy
-        if len(place) > 1:
-            owner = Rule if place[0] == "rules" else Waiver
-        known = sorted(owner.model_fields)
-        key = str(place[-1])
-        return f"unknown key '{where}'.{did_you_mean(key, known)} Known keys: {', '.join(known)}."
-    if first["type"] == "missing":
-        return f"the key '{where}' is missing."
-    message = first["msg"].removeprefix("Value error, ")
-    return f"'{where}': {message.rstrip('.')}."

@@ -37,12 +37,22 @@ def read_yaml(path: Path, ignore_tags: bool = False) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise InputError(f"No file '{path}'.") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"'{path}' cannot be read: {error}.") from error
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise InputError(f"'{path}' cannot be read: {reason}.") from error
     except yaml.YAMLError as error:
-        raise InputError(f"'{path}' is not YAML: {error}") from error
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "wrong syntax"
+        raise InputError(f"'{path}' is not YAML{place}: {problem}.") from error
     if not isinstance(raw, dict):
-        raise InputError(f"'{path}' must hold a mapping of keys, not a {type(raw).__name__}.")
+        raise InputError(
+            f"'{path}' must hold keys and values, and holds {'nothing' if raw is None else 'none'}."
+        )
     return raw
+
+
+def _named(raw: object) -> str:
+    return "nothing" if raw is None else f"a {type(raw).__name__}"
 
 
 def parse(kind: type[Data], raw: object, where: str) -> Data:
@@ -54,19 +64,26 @@ def parse(kind: type[Data], raw: object, where: str) -> Data:
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
-        # A misspelt key also makes the right one missing; naming the misspelling is what helps.
-        errors = error.errors()
-        first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
-        place = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            key = str(first["loc"][-1])
-            near = did_you_mean(key, _known_keys(kind, first["loc"][:-1]))
-            raise InputError(f"{where}: unknown key '{place}'.{near}") from error
-        raise InputError(f"{where}: '{place}': {first['msg']}.") from error
+        raise InputError(f"{where}: {_explain(kind, error)}") from error
 
 
-def _known_keys(kind: type[Frozen], inside: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that fit at a place: those of the nested data, or of ``kind`` itself."""
+def _explain(kind: type[Frozen], error: ValidationError) -> str:
+    """Return the first mistake as a sentence that names the place and the next step."""
+    # A misspelt key also makes the right one missing; naming the misspelling is what helps.
+    first = min(error.errors(), key=lambda mistake: mistake["type"] != "extra_forbidden")
+    place = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = sorted(_owner(kind, first["loc"][:-1]).model_fields)
+        near = did_you_mean(str(first["loc"][-1]), known)
+        return f"unknown key '{place}'.{near} Known keys: {', '.join(known)}."
+    if first["type"] == "missing":
+        return f"the key '{place}' is missing."
+    message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    return f"'{place}': {message}." if place else f"{message}."
+
+
+def _owner(kind: type[Frozen], inside: tuple[int | str, ...]) -> type[Frozen]:
+    """Return the data whose keys are meant at a place: nested in ``kind``, or ``kind`` itself."""
     for part in inside:
         field = kind.model_fields.get(str(part))
         if field is None:
@@ -75,4 +92,4 @@ def _known_keys(kind: type[Frozen], inside: tuple[int | str, ...]) -> list[str]:
         nested = [c for c in candidates if isinstance(c, type) and issubclass(c, Frozen)]
         if nested:
             kind = nested[0]
-    return list(kind.model_fields)
+    return kind

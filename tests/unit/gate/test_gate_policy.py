@@ -71,7 +71,7 @@ def test_a_good_file_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "is not a policy"),
+        ("", "must hold a mapping of keys, and holds nothing"),
         ("rules: []", "has no rules"),
         ("rules: [", "is not YAML at line 1"),
         (GOOD.replace("margin", "margn"), "Did you mean 'margin'"),
@@ -87,7 +87,7 @@ def test_a_bad_file_is_an_input_error(tmp_path, text, expected):
 
 
 def test_a_missing_file_and_a_folder_are_input_errors(tmp_path):
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="No file"):
         load_policy(tmp_path / "nowhere.yaml")
     with pytest.raises(InputError, match="cannot be read"):
         load_policy(tmp_path)

@@ -93,7 +93,7 @@ def test_a_text_task_is_read(task: Path) -> None:
         ('{"id": "a", "prompt": "p"}\n{"id": "a", "prompt": "q"}\n', "holds an id twice"),
         ('{"id": "a", "prompt": "p"}\n{"id": \n', r"mine\.jsonl' line 2 is not JSON"),
         ('{"id": "a", "promt": "p"}\n', r"line 1: unknown key 'promt'\. Did you mean 'prompt'\?"),
-        ('{"id": "a"}\n', "line 1: 'prompt'"),
+        ('{"id": "a"}\n', "line 1: the key 'prompt' is missing"),
         ('{"id": 3, "prompt": "p"}\n', "line 1: 'id'"),
         ("\n\n", "holds no items"),
     ],
