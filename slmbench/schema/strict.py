@@ -45,9 +45,7 @@ def read_yaml(path: Path, ignore_tags: bool = False) -> dict[str, Any]:
         problem = getattr(error, "problem", None) or "wrong syntax"
         raise InputError(f"'{path}' is not YAML{place}: {problem}.") from error
     if not isinstance(raw, dict):
-        raise InputError(
-            f"'{path}' must hold keys and values, and holds {'nothing' if raw is None else 'none'}."
-        )
+        raise InputError(f"'{path}' must hold a mapping of keys, and holds {_named(raw)}.")
     return raw
 
 
