@@ -68,10 +68,10 @@ class WorkerProcess:
         Raises:
             WorkerDied: nobody reads any more.
         """
-        data = json.dumps(message, allow_nan=False).encode() + b"\n"
+        rest = memoryview(json.dumps(message, allow_nan=False).encode() + b"\n")
         try:
-            while data:
-                data = data[os.write(self._write_fd, data) :]
+            while rest:
+                rest = rest[os.write(self._write_fd, rest) :]
         except BrokenPipeError as error:
             raise WorkerDied(self._why()) from error
 
