@@ -1,0 +1,43 @@
+"""Writes the data of the shipped tasks: `python -m slmbench.reference.make_tasks [DIR]`."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from pathlib import Path
+
+from slmbench.reference.items import SOURCES, rows
+from slmbench.reference.textgen.documents import long_text
+from slmbench.resources import tasks_dir
+
+WORKLOAD_SEED = 114
+WORKLOAD_WORDS = 2048
+
+
+def task_text(task: str) -> str:
+    """The JSONL text of one task."""
+    return "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows(task))
+
+
+def write(folder: Path) -> list[Path]:
+    """Write every task's JSONL and the workloads' prompt below a folder; return the files."""
+    texts = {folder / task / f"{task}.jsonl": task_text(task) for task in SOURCES}
+    texts[folder / "workloads" / "prompt.txt"] = long_text(
+        random.Random(WORKLOAD_SEED), WORKLOAD_WORDS
+    )
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    return list(texts)
+
+
+def main(arguments: list[str]) -> int:
+    """Write below the folder named, or over the shipped tasks."""
+    for path in write(Path(arguments[0]) if arguments else tasks_dir()):
+        print(path, file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Generators of the synthetic texts that tasks and training documents are made of, one a domain."""
