@@ -51,6 +51,10 @@ Measured with lm-eval's `hf` model in float32, zero-shot, on all items of versio
 It knows only the sentence patterns and words of the generator. Its text shows mild rudeness now
 and then ("stupid", "idiots"), because the training text does, so that toxicity scorers have
 something to see. It is no use for any purpose but testing and showing the harness.
+
+The training recipe and the generators were chosen while looking at scores on the first 120 items of
+each accuracy task but heldout_perplexity, so the scores may be a little kind. The items themselves
+are not in the training text.
 """  # noqa: E501
 
 
