@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slmbench.analyse.board import board
 from slmbench.analyse.compare import compare as compare_runs
-from slmbench.errors import ModelError, NotComparable
+from slmbench.errors import InputError, ModelError, NotComparable
 from slmbench.execute.local import LocalExecutor, Observer
 from slmbench.gate.judge import judge
 from slmbench.gate.policy import load_policy
@@ -37,6 +37,11 @@ def run(spec: RunSpec, store: str, observer: Observer, resume: bool = False) -> 
         SaveError: the store refused a write.
     """
     planned = build(spec)
+    lacking = list(dict.fromkeys(each for run in planned.runs for each in run.blocking))
+    if lacking:
+        raise InputError(
+            f"This request needs packages that aren't installed: {'; '.join(lacking)}."
+        )
     to_fetch = [run.model.target for run in planned.runs if run.fingerprint is None]
     if to_fetch:
         hub.require_hub(to_fetch)

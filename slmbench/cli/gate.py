@@ -11,6 +11,7 @@ from slmbench import pipeline
 from slmbench.cli.output import print_json, stdout
 from slmbench.render.junit import render_junit
 from slmbench.render.verdict_markdown import render_verdict_markdown
+from slmbench.schema.verdict import RuleVerdict
 from slmbench.store.pages import save_page
 
 
@@ -35,8 +36,14 @@ def command(
         print_json(verdict.to_json())
     else:
         for rule in verdict.rules:
-            stdout.print(f"{rule.verdict:<14} {rule.reason}", markup=False, soft_wrap=True)
+            stdout.print(_line(rule), markup=False, soft_wrap=True)
         for warning in verdict.warnings:
             stdout.print(f"{'warning':<14} {warning}", markup=False, soft_wrap=True)
         stdout.print(f"{verdict.verdict}: {verdict.policy}", markup=False)
     raise typer.Exit(verdict.exit_code)
+
+
+def _line(rule: RuleVerdict) -> str:
+    name = rule.metric or rule.rule
+    where = "" if rule.reason.startswith(name) else f"{name}: "
+    return f"{rule.verdict:<14} {where}{rule.reason}"

@@ -55,7 +55,8 @@ def build(spec: RunSpec) -> Plan:
 
 
 def _run_plan(spec: RunSpec, model: ModelSpec, jobs: tuple[Job, ...]) -> RunPlan:
-    missing = _missing_modules(spec, model)
+    blocking = _missing_modules(spec, model)
+    missing = list(blocking)
     fingerprint: ModelFingerprint | None
     folder: Path | None = None
     weights: int | None = None
@@ -84,6 +85,7 @@ def _run_plan(spec: RunSpec, model: ModelSpec, jobs: tuple[Job, ...]) -> RunPlan
         memory_bytes=memory,
         memory_note=note,
         missing=tuple(missing),
+        blocking=tuple(blocking),
     )
 
 

@@ -30,7 +30,10 @@ class Job(Frozen):
 
 
 class RunPlan(Frozen):
-    """One model's share of the plan; ``missing`` lists what this host lacks for it."""
+    """One model's share of the plan.
+
+    ``missing`` lists what this host lacks for it; without what ``blocking`` lists no job can run.
+    """
 
     model: ModelSpec
     plan_hash: str
@@ -41,6 +44,7 @@ class RunPlan(Frozen):
     memory_bytes: int | None = None
     memory_note: str = ""
     missing: tuple[str, ...] = ()
+    blocking: tuple[str, ...] = ()
 
 
 class Plan(Frozen):

@@ -96,6 +96,14 @@ def test_unknown_task_suite_and_preset(recorded: Path) -> None:
     _assert_clear(done, 2, "Did you mean 'demo'")
 
 
+def test_a_missing_package_is_told_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['lm_eval'] = None")
+    request = ("run", "--model", "ref:pico", "--suite", "accuracy", "--store", "runs")
+    done = slmbench(*request, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    _assert_clear(done, 2, "lm_eval", "pip install 'slmbench[accuracy]'")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_misspelt_yaml_keys(recorded: Path, tmp_path: Path) -> None:
     spec = tmp_path / "spec.yaml"
     spec.write_text("models: ['fake:x']\nsuits: [toxicity]\n")
