@@ -56,12 +56,16 @@ def _checkpoints(store: Path) -> int:
 
 
 def test_ten_kills_lose_and_double_nothing(tmp_path: Path) -> None:
+    start = time.monotonic()
     undisturbed = slmbench(*_REQUEST, "--store", "calm", cwd=tmp_path)
+    whole_s = time.monotonic() - start
     assert undisturbed.code == 0, undisturbed.err
     draw = random.Random(20261121)
     store = tmp_path / "killed"
-    killed = sum(_kill_once(store, tmp_path, draw.uniform(1.0, 12.0)) for _ in range(_KILLS))
-    assert killed >= 3, "the run ended before it could be killed: give it more items"
+    # Shares of the whole run's time: on a fast host and on a slow one it is killed at its work.
+    moments = [draw.uniform(0.1, 0.4) * whole_s for _ in range(_KILLS)]
+    killed = sum(_kill_once(store, tmp_path, moment) for moment in moments)
+    assert killed >= 2, "the run ended before it could be killed: give it more items"
     last = slmbench(*_REQUEST, "--store", store, "--resume", cwd=tmp_path)
     assert last.code == 0, last.err
 
