@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from slmbench.errors import InputError
+
 Pair = tuple[Sequence[int], Sequence[int]]
 
 
@@ -26,7 +28,16 @@ def score_pairs(
 
     Returns:
         (log-likelihood in nats, summed over the continuation; whether it is the greedy one).
+
+    Raises:
+        InputError: a continuation does not fit the context window.
     """
+    longest = max((len(continuation) for _, continuation in pairs), default=0)
+    if longest > max_length:
+        raise InputError(
+            f"An answer of {longest} tokens doesn't fit the model's context of {max_length}. "
+            "Leave the task out, or choose a model with a longer context."
+        )
     order = sorted(range(len(pairs)), key=lambda i: -(len(pairs[i][0]) + len(pairs[i][1])))
     scores: list[tuple[float, bool]] = [(0.0, False)] * len(pairs)
     for start in range(0, len(order), batch_size):

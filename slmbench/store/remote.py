@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,7 +47,7 @@ class RemoteStore:
         except _REFUSALS as error:
             raise RecordError(f"The store '{url}' cannot be opened: {error}.") from error
         cache = os.environ.get("XDG_CACHE_HOME")
-        base = Path(cache) if cache else Path(tempfile.gettempdir())
+        base = Path(cache) if cache else Path.home() / ".cache"
         self.folder = base / "slmbench" / hashlib.sha256(self._url.encode()).hexdigest()[:16]
 
     def fetch(self) -> None:
