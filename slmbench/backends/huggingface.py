@@ -59,11 +59,6 @@ class HuggingFace:
             load_s=clock() - start,
         )
 
-    @property
-    def tokenizer(self) -> Any:
-        """Return the transformers tokenizer, for lm-eval's chat template."""
-        return self._tokenizer
-
     def encode(self, text: str, add_special_tokens: bool | None = None) -> list[int]:
         """Return token ids; None leaves special tokens to the tokenizer and the spec."""
         chosen = self._spec.add_bos_token if add_special_tokens is None else add_special_tokens
