@@ -10,7 +10,6 @@ from typing import Any
 
 import fsspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from slmbench.errors import RecordError, did_you_mean
 from slmbench.schema.migrate import load_record
@@ -47,7 +46,7 @@ class StoredRun:
             return None
         try:
             with fs.open(path, "rb") as file:
-                return pq.read_table(file)
+                return tables.read_parquet(file.read())
         except (pa.ArrowException, OSError) as error:
             raise RecordError(f"{self.location}/{name} cannot be read: {error}.") from error
 

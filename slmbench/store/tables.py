@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from slmbench.schema.record import Sample
 
@@ -48,6 +49,19 @@ def table_to_samples(table: pa.Table) -> list[Sample]:
         row["unscored"] = dict(row["unscored"] or ())
         samples.append(Sample.model_validate(row))
     return samples
+
+
+def read_parquet(data: bytes) -> pa.Table:
+    """Return the table in the bytes of a Parquet file, read on this thread alone.
+
+    Arrow's own pools outlive the read and, when it was from a Python file, now and then abort the
+    interpreter as it ends (apache/arrow#34314, #50482): a verdict would get the wrong exit code.
+
+    Raises:
+        pyarrow.ArrowException: the bytes are no Parquet file.
+    """
+    file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
+    return file.read(use_threads=False)
 
 
 def rows_to_table(rows: Sequence[dict[str, Any]]) -> pa.Table:

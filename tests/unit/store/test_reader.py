@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -147,3 +149,19 @@ def test_a_row_that_lacks_a_reading_is_null_there() -> None:
     assert rows_to_table([]).num_rows == 0 and math.isfinite(
         rows_to_table([{"a": 1.5}])[0][0].as_py()
     )
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads in Linux's /proc")
+def test_reading_starts_no_thread_that_could_outlive_it(tmp_path: Path) -> None:
+    path = tmp_path / "samples.parquet"
+    pq.write_table(rows_to_table([{"a": number, "b": "text"} for number in range(1000)]), path)
+    code = (
+        "import os, sys, pyarrow, pyarrow.parquet\n"
+        "from pathlib import Path\n"
+        "from slmbench.store.tables import read_parquet\n"
+        "before = len(os.listdir('/proc/self/task'))\n"
+        "table = read_parquet(Path(sys.argv[1]).read_bytes())\n"
+        "assert table.num_rows == 1000\n"
+        "sys.exit(len(os.listdir('/proc/self/task')) - before)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 0
