@@ -27,6 +27,7 @@ class BackendInfo:
     eot_token_id: int
     prefix_token_id: int
     load_s: float
+    is_encoder_decoder: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ class Backend(Protocol):
 
     def apply_chat_template(self, messages: list[dict[str, str]], add_prompt: bool) -> str:
         """Return the prompt text of a conversation. Raises InputError without a template."""
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader of the record should know of how answers were computed."""
 
     def close(self) -> None:
         """Free the weights."""

@@ -1,7 +1,8 @@
-"""Where the shipped tasks, templates and reference models lie; no other file knows."""
+"""Where shipped tasks, templates and models lie, and where a cache may; no other file knows."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -31,3 +32,15 @@ def leaderboards_dir() -> Path:
 def reference_dir() -> Path:
     """Return the folder that holds the reference models pico, nano and micro."""
     return _PACKAGE / "reference"
+
+
+def cache_dir() -> Path:
+    """Return the user's folder for what can be computed or fetched again; it need not exist.
+
+    Raises:
+        RuntimeError: the user has no home folder, and no variable names another one.
+    """
+    own, shared = os.environ.get("SLMBENCH_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    if own:
+        return Path(own).absolute()
+    return (Path(shared) if shared else Path.home() / ".cache").absolute() / "slmbench"

@@ -69,6 +69,10 @@ class Fake:
         """Raise InputError: there is no template."""
         raise InputError("The fake backend has no chat template. Leave --apply-chat-template out.")
 
+    def notes(self) -> tuple[str, ...]:
+        """Return nothing: its answers are made, not computed."""
+        return ()
+
     def close(self) -> None:
         """Do nothing: there is nothing to free."""
 

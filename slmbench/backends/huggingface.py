@@ -11,8 +11,7 @@ import torch
 import transformers
 from safetensors import SafetensorError
 
-from slmbench.engine.sampling import continue_prompts
-from slmbench.engine.scoring import score_pairs
+from slmbench.engine.engine import Engine
 from slmbench.errors import InputError, ModelError
 from slmbench.ports import BackendInfo, Generation, Sampling, Tokens
 from slmbench.schema.base import Absent, Interval, Measured, Measurement
@@ -57,6 +56,10 @@ class HuggingFace:
             eot_token_id=self._special_token("eos_token_id"),
             prefix_token_id=self._special_token("bos_token_id", "eos_token_id"),
             load_s=clock() - start,
+            is_encoder_decoder=bool(getattr(self._model.config, "is_encoder_decoder", False)),
+        )
+        self._engine = Engine(
+            self._model, self.info.max_length, self.decode, spec.token_budget, spec.batch_size
         )
 
     def encode(self, text: str, add_special_tokens: bool | None = None) -> list[int]:
@@ -75,19 +78,25 @@ class HuggingFace:
         return str(self._tokenizer.decode(tokens, skip_special_tokens=skip_special_tokens))
 
     def loglikelihood(self, pairs: Sequence[tuple[Tokens, Tokens]]) -> list[tuple[float, bool]]:
-        """Score (context, continuation) pairs; see `slmbench.engine.scoring.score_pairs`."""
-        return score_pairs(self._model, pairs, self.info.max_length, self.batch_size)
+        """Score (context, continuation) pairs; see `slmbench.engine.scoring.Scoring.score`."""
+        return self._engine.score(pairs)
 
     def generate(self, prompts: Sequence[Tokens], how: Sampling, k: int) -> list[list[Generation]]:
-        """Continue prompts; see `slmbench.engine.sampling.continue_prompts`."""
-        room = self.info.max_length - how.max_new_tokens
+        """Continue prompts; see `slmbench.engine.generation.Generator.run`."""
+        # An encoder reads the prompt, so what is written takes no room from it.
+        written = 0 if self.info.is_encoder_decoder else how.max_new_tokens
+        room = self.info.max_length - written
         if room < 1:
             raise InputError(
                 f"{how.max_new_tokens} new tokens leave no room for a prompt in a context of "
                 f"{self.info.max_length} tokens. Ask for fewer."
             )
         cut = [list(prompt)[-room:] for prompt in prompts]
-        return continue_prompts(self._model, cut, how, k, self.decode)
+        return self._engine.generate(cut, how, k)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader of a record should know of how answers were computed."""
+        return self._engine.notes()
 
     def static_memory(self) -> dict[str, Measurement]:
         """Return weight bytes as loaded, file bytes, and key/value-cache bytes of one token."""
@@ -122,7 +131,7 @@ class HuggingFace:
 
     def close(self) -> None:
         """Free the weights."""
-        del self._model
+        del self._engine, self._model
         gc.collect()
 
     def _load(self, kind: Any, what: str, **settings: Any) -> Any:
@@ -144,16 +153,21 @@ class HuggingFace:
         if spec.dtype not in ("auto", *_DTYPES):
             raise ModelError(f"Unknown dtype '{spec.dtype}'. Known: auto, {', '.join(_DTYPES)}.")
         dtype: Any = _DTYPES.get(spec.dtype, "auto")
+        config = self._load(transformers.AutoConfig, "configuration")
+        kind = (
+            transformers.AutoModelForSeq2SeqLM
+            if getattr(config, "is_encoder_decoder", False)
+            else transformers.AutoModelForCausalLM
+        )
         model, report = self._load(
-            transformers.AutoModelForCausalLM, "model", dtype=dtype, use_safetensors=True,
-            output_loading_info=True,
-        )  # fmt: skip
+            kind, "model", dtype=dtype, use_safetensors=True, output_loading_info=True
+        )
         missing = sorted(report["missing_keys"])
         if missing:
             # transformers fills these with random numbers and only prints a report.
             raise ModelError(
                 f"'{spec.target}' lacks {len(missing)} tensors ({', '.join(missing[:3])}, ...): "
-                "they would be random. Name a complete checkpoint of a causal language model."
+                "they would be random. Name a complete checkpoint of a language model."
             )
         if spec.dtype == "auto" and self._device.type == "cpu" and model.dtype == torch.float16:
             # A CPU has no fast float16 arithmetic: the checkpoint's numbers, computed in float32.

@@ -21,7 +21,10 @@ COMMANDS = {
         "slmbench.cli.list",
         "List models, backends, suites, tasks, scorers, meters, presets.",
     ),
+    "lm-eval": ("slmbench.cli.lm_eval", "lm-eval's own command line, with --model slmbench."),
 }
+#: Commands of another program: every argument, ``--help`` and ``--debug`` too, is for it.
+PASSED_ON = {"lm-eval"}
 _EXIT_CODES = (
     "Exit codes: 0 done or PASS; 1 FAIL; 2 wrong input; 3 INCONCLUSIVE; 4 NOT_COMPARABLE;\n"
     "5 failed jobs or a store that can't be written; 70 our own fault."
@@ -56,8 +59,7 @@ def dispatch(arguments: list[str]) -> int:
     Only the module of the chosen command is imported, so that ``--help`` answers at once and no
     command pays for another's libraries.
     """
-    debug = "--debug" in arguments
-    arguments = [argument for argument in arguments if argument != "--debug"]
+    debug, arguments = _without_debug(arguments)
     if not arguments or arguments[0] in ("--help", "-h", "help"):
         sys.stdout.write(usage())
         return 0
@@ -70,8 +72,21 @@ def dispatch(arguments: list[str]) -> int:
         sys.stderr.write(f"slmbench: no command '{name}'.{near} See 'slmbench --help'.\n")
         return 2
     guard = importlib.import_module("slmbench.cli.guard")
-    command: Any = importlib.import_module(COMMANDS[name][0]).command
-    return int(guard.run(command, name, rest, debug))
+    if name in PASSED_ON:
+        return int(guard.pass_on(lambda: _command(name)(rest), name, debug))
+    return int(guard.run(_command(name), name, rest, debug))
+
+
+def _command(name: str) -> Any:
+    return importlib.import_module(COMMANDS[name][0]).command
+
+
+def _without_debug(arguments: list[str]) -> tuple[bool, list[str]]:
+    """Say whether ``--debug`` is among our own arguments, and return the others."""
+    names = [place for place, each in enumerate(arguments) if each in PASSED_ON]
+    end = names[0] if names and set(arguments[: names[0]]) <= {"--debug"} else len(arguments)
+    ours = [argument for argument in arguments[:end] if argument != "--debug"]
+    return "--debug" in arguments[:end], ours + arguments[end:]
 
 
 if __name__ == "__main__":

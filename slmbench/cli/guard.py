@@ -18,7 +18,12 @@ def run(command: Callable[..., Any], name: str, arguments: list[str], debug: boo
     """Run ``command`` with the arguments and return the exit code."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(name, context_settings={"help_option_names": ["-h", "--help"]})(command)
-    outcome = attempt(lambda: _call(app, name, arguments))
+    return pass_on(lambda: app(args=arguments, prog_name=f"slmbench {name}"), name, debug)
+
+
+def pass_on(call: Callable[[], object], name: str, debug: bool) -> int:
+    """Run another program's command line, imports included, and return the exit code."""
+    outcome = attempt(lambda: _call(call, name))
     if not isinstance(outcome, Failed):
         return outcome.value
     if debug:
@@ -29,9 +34,9 @@ def run(command: Callable[..., Any], name: str, arguments: list[str], debug: boo
     return outcome.exit_code
 
 
-def _call(app: typer.Typer, name: str, arguments: list[str]) -> int:
+def _call(call: Callable[[], object], name: str) -> int:
     try:
-        app(args=arguments, prog_name=f"slmbench {name}")
+        call()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 0
         if code == _INTERRUPTED:

@@ -48,7 +48,19 @@ def command(
     apply_chat_template: Annotated[
         bool, typer.Option("--apply-chat-template", help="Format prompts as a chat.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(help="Seed of all sampling.")] = None,
+    system_instruction: Annotated[
+        str | None, typer.Option(help="What the system role of every prompt says.")
+    ] = None,
+    fewshot_as_multiturn: Annotated[
+        bool | None,
+        typer.Option(
+            "--fewshot-as-multiturn/--no-fewshot-as-multiturn",
+            help="Few-shot examples as turns of the chat; on with --apply-chat-template.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of all sampling and of few-shot examples.")
+    ] = None,
     time_limit: Annotated[
         str | None, typer.Option(help="Bound of each job, as 90s, 10min or 2h.")
     ] = None,
@@ -67,6 +79,9 @@ def command(
     store: Annotated[str, typer.Option(help="Folder of runs.")] = "runs",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the newest run of the same request.")
+    ] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Compute every answer, also those known before.")
     ] = False,
     executor: Annotated[str, typer.Option(help="Where jobs run: local.")] = "local",
     dry_run: Annotated[
@@ -91,12 +106,17 @@ def command(
         "limit": limit,
         "num_fewshot": num_fewshot,
         "apply_chat_template": apply_chat_template or None,
+        "system_instruction": system_instruction,
+        "fewshot_as_multiturn": fewshot_as_multiturn,
         "seed": seed,
         "time_limit_s": None if time_limit is None else parse_quantity(time_limit),
         "include_path": include_path,
+        "cache": False if no_cache else None,
         "scorers": _scorers(detoxify_checkpoint, detoxify_config, embedding),
     }
-    request = _request(spec, {key: value for key, value in flags.items() if value})
+    # What wasn't given is None or empty; 0 and False were given.
+    given = {key: value for key, value in flags.items() if value not in (None, [], {})}
+    request = _request(spec, given)
     if executor != "local":
         raise InputError(f"No executor '{executor}'. Known: local.")
     if dry_run:

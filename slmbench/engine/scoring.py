@@ -1,69 +1,132 @@
-"""Score continuations under a causal language model, one padded batch at a time."""
+"""Score continuations under a causal language model, each distinct token computed once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import torch
-
+from slmbench.engine.ability import Ability
+from slmbench.engine.budget import Budget, is_out_of_memory
+from slmbench.engine.forward import ROOT, Path, Prediction, run_pass
+from slmbench.engine.packing import Limits, PackedRow, Stage, plan
+from slmbench.engine.plain import score_plainly
+from slmbench.engine.tree import build
 from slmbench.errors import InputError
 
 Pair = tuple[Sequence[int], Sequence[int]]
+Score = tuple[float, bool]
 
 
-def score_pairs(
-    model: Any, pairs: Sequence[Pair], max_length: int, batch_size: int
-) -> list[tuple[float, bool]]:
-    """Return, for each (context, continuation) of token ids, its score under the model.
-
-    A pair longer than the context window loses tokens on the left, as in lm-eval. Rows are padded
-    on the right, which a causal model cannot see, so the batch size changes nothing but speed.
+class Scoring:
+    """Scores pairs under one model, the way that model allows.
 
     Args:
-        model: a transformers causal language model in evaluation mode.
-        pairs: token ids; neither part is empty, and a continuation fits the window.
+        model: a transformers language model in evaluation mode.
         max_length: tokens of the context window.
-        batch_size: sequences in one forward pass.
-
-    Returns:
-        (log-likelihood in nats, summed over the continuation; whether it is the greedy one).
-
-    Raises:
-        InputError: a continuation does not fit the context window.
+        budget: how large a forward pass may be.
+        ability: how the model can be run.
     """
-    longest = max((len(continuation) for _, continuation in pairs), default=0)
-    if longest > max_length:
-        raise InputError(
-            f"An answer of {longest} tokens doesn't fit the model's context of {max_length}. "
-            "Leave the task out, or choose a model with a longer context."
-        )
-    order = sorted(range(len(pairs)), key=lambda i: -(len(pairs[i][0]) + len(pairs[i][1])))
-    scores: list[tuple[float, bool]] = [(0.0, False)] * len(pairs)
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        for index, score in zip(
-            chosen, _score_batch(model, [pairs[i] for i in chosen], max_length), strict=True
-        ):
-            scores[index] = score
-    return scores
+
+    def __init__(self, model: Any, max_length: int, budget: Budget, ability: Ability) -> None:
+        self._model = model
+        self._max_length = max_length
+        self._budget = budget
+        self._ability = ability
+        #: The tokens of the last cached path that ends at a block's end, and the path.
+        self._kept: tuple[tuple[int, ...], Path] = ((), ROOT)
+
+    def score(self, pairs: Sequence[Pair]) -> list[Score]:
+        """Return, for each (context, continuation) of token ids, its score under the model.
+
+        A pair longer than the context window loses tokens on the left, as in lm-eval.
+
+        Returns:
+            (log-likelihood in nats, summed over the continuation; whether it is the greedy one).
+
+        Raises:
+            InputError: a continuation does not fit the context window.
+        """
+        longest = max((len(continuation) for _, continuation in pairs), default=0)
+        if longest > self._max_length:
+            raise InputError(
+                f"An answer of {longest} tokens doesn't fit the model's context of "
+                f"{self._max_length}. Leave the task out, or choose a model with a longer context."
+            )
+        scores: dict[int, Score] = {}
+        while len(scores) < len(pairs):
+            left = [i for i in range(len(pairs)) if i not in scores]
+            try:
+                for index, score in self._parts([pairs[i] for i in left]):
+                    scores[left[index]] = score
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                # What was scored stays; the rest is packed anew, half as large.
+                self._kept = ((), ROOT)
+                self._budget.halve(error)
+        return [scores[index] for index in range(len(pairs))]
+
+    def _parts(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, Score]]:
+        """Yield (number of the pair, score) as they come to be known."""
+        if not self._ability.tree:
+            yield from score_plainly(
+                self._model, pairs, self._max_length, self._budget, self._ability
+            )
+            return
+        limits = self._budget.limits()
+        rows = [
+            [*context, *continuation][-(self._max_length + 1) :] for context, continuation in pairs
+        ]
+        lengths = [len(continuation) for _, continuation in pairs]
+        stage = plan(build(rows, lengths, limits.block), limits)
+        parts: list[list[Prediction]] = [[] for _ in pairs]
+        for prediction in self._run(stage, ROOT, (), limits):
+            own = parts[prediction.request]
+            own.append(prediction)
+            if len(own) == lengths[prediction.request]:
+                yield prediction.request, _total(own)
+
+    def _run(
+        self, stage: Stage, path: Path, read: tuple[int, ...], limits: Limits
+    ) -> Iterator[Prediction]:
+        if stage.node is not None:
+            path, read, found = self._extend(stage, path, read, limits)
+            yield from found
+        for rows in stage.passes:
+            yield from run_pass(self._model, rows, path, self._ability.split)[0]
+        for deeper in stage.stages:
+            yield from self._run(deeper, path, read, limits)
+
+    def _extend(
+        self, stage: Stage, path: Path, read: tuple[int, ...], limits: Limits
+    ) -> tuple[Path, tuple[int, ...], list[Prediction]]:
+        """Return the path with the stage's node at its end, from memory where it is there.
+
+        Only whole blocks are remembered: they are always computed alone, so that a remembered one
+        is bit for bit the one that would be computed again.
+        """
+        node = stage.node
+        assert node is not None
+        read = (*read, *node.tokens)
+        remembered = None if node.targets else self._remembered(read)
+        if remembered is not None:
+            return remembered, read, []
+        row = PackedRow()
+        row.add_piece(node)
+        found, longer = run_pass(self._model, [row], path, self._ability.split, keep=True)
+        assert longer is not None
+        if len(read) % limits.block == 0 and len(node.tokens) == limits.block:
+            self._kept = (read, longer)
+        return longer, read, found
+
+    def _remembered(self, read: tuple[int, ...]) -> Path | None:
+        """Return the cached path of ``read`` if it is the start of the one that is kept."""
+        tokens, path = self._kept
+        if not read or tokens[: len(read)] != read:
+            return None
+        return path.start(len(read))
 
 
-def _score_batch(model: Any, pairs: list[Pair], max_length: int) -> list[tuple[float, bool]]:
-    rows = [[*context, *continuation][-(max_length + 1) :] for context, continuation in pairs]
-    width = max(len(row) for row in rows) - 1
-    inputs = torch.zeros((len(rows), width), dtype=torch.long)
-    for index, row in enumerate(rows):
-        inputs[index, : len(row) - 1] = torch.tensor(row[:-1])
-    with torch.inference_mode():
-        logits = model(input_ids=inputs.to(model.device), use_cache=False).logits
-    scores = []
-    for index, (row, (_, continuation)) in enumerate(zip(rows, pairs, strict=True)):
-        end = len(row) - 1
-        # Only the positions that predict a continuation token are brought to fp32.
-        kept = logits[index, end - len(continuation) : end].float()
-        target = torch.tensor(row[-len(continuation) :], device=kept.device)
-        chances = torch.log_softmax(kept, dim=-1)
-        picked = chances.gather(1, target[:, None])
-        scores.append((float(picked.sum()), bool((kept.argmax(dim=-1) == target).all())))
-    return scores
+def _total(parts: list[Prediction]) -> Score:
+    return math.fsum(each.log_likelihood for each in parts), all(each.is_greedy for each in parts)

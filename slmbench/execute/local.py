@@ -99,6 +99,9 @@ class LocalExecutor:
             return RunState.create(self._store, plan.spec, run)
         if earlier.status == "done":
             return None
+        # What may differ between the two requests is as the new one says.
+        free = {"time_limit_s": plan.spec.time_limit_s, "cache": plan.spec.cache}
+        earlier = earlier.model_copy(update={"spec": earlier.spec.model_copy(update=free)})
         return RunState.reopen(self._store / earlier.run_id, earlier)
 
     def _finished(self, run: RunPlan) -> RunRecord:
@@ -154,6 +157,7 @@ class LocalExecutor:
                     "kind": "job",
                     "job": job.model_dump(mode="json"),
                     "checkpoints": state.known(job.job_id),
+                    "fingerprint": state.record.model.fingerprint.model_dump(),
                 }
             )
             for message in _until_end(worker, start + limit_s):

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from slmbench import catalog
+from slmbench.execute.caching import run_job
 from slmbench.execute.context import JobContext
 from slmbench.execute.isolate import Failed, attempt
 from slmbench.ports import Backend
 from slmbench.schema.plan import Job
-from slmbench.schema.record import JobResult
+from slmbench.schema.record import ModelFingerprint
 from slmbench.schema.spec import RunSpec
 
 _PR_SET_PDEATHSIG = 1
@@ -66,7 +67,8 @@ class Worker:
         job = Job.model_validate(message["job"])
         context = JobContext(self._spec, message["checkpoints"], self._send)
         suite = catalog.load("suites", job.suite)()
-        result: JobResult = suite.run(job, self._backend, context)
+        fingerprint = ModelFingerprint.model_validate(message["fingerprint"])
+        result = run_job(suite, job, self._backend, context, fingerprint)
         return {"kind": "result", "result": result.model_dump(mode="json")}
 
     def _send(self, message: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from slmbench.plan.tasks import resolve
 from slmbench.schema.plan import Job, Plan, RunPlan, TaskRef
 from slmbench.schema.record import ModelFingerprint
 from slmbench.schema.spec import ModelSpec, RunSpec
-from slmbench.suites.taskfile import task_hash
+from slmbench.suites.taskfile import definition_hash
 
 #: suite -> modules it needs beside those of the backend, and the extra that brings them.
 _NEEDS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -89,6 +89,16 @@ def _run_plan(spec: RunSpec, model: ModelSpec, jobs: tuple[Job, ...]) -> RunPlan
     )
 
 
+def source_of(model: ModelSpec) -> str:
+    """Return what a backend loads: the model's folder, where it is on this machine, or its name.
+
+    Raises:
+        ModelError: a local model is missing, incomplete, corrupt or pickled.
+    """
+    folder = _local_folder(model) if model.backend == "hf" else None
+    return model.target if folder is None else str(checkpoint.inspect(folder).folder)
+
+
 def fingerprint_of(run: RunPlan) -> ModelFingerprint | None:
     """Return the fingerprint of a model that was downloaded since it was planned."""
     folder = _local_folder(run.model)
@@ -147,8 +157,8 @@ def _plan_hash(
 ) -> str:
     """Return the hash that two runs share exactly when one may go on where the other stopped."""
     asked: dict[str, Any] = spec.model_dump(mode="json", exclude={"models", "name", "description"})
-    # A longer time limit must not throw away what is done.
-    for free in ("time_limit_s", "include_path"):
+    # A longer time limit must not throw away what is done; the cache changes no answer.
+    for free in ("time_limit_s", "include_path", "cache"):
         asked.pop(free)
     asked["model"] = model.model_dump(mode="json", exclude={"name", "target"})
     asked["weights"] = (
@@ -159,4 +169,4 @@ def _plan_hash(
 
 
 def _task_key(task: TaskRef) -> str:
-    return task_hash(Path(task.path)) if task.path is not None else f"lm-eval:{task.name}"
+    return definition_hash(Path(task.path), task.name) if task.path else f"lm-eval:{task.name}"

@@ -15,6 +15,13 @@ from slmbench.schema.record import ModelFingerprint
 from slmbench.schema.spec import ModelSpec
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
+#: Files beside the tokenizer's own that change its tokens, or the text it makes of them.
+_TOKENIZER_EXTRAS = (
+    "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+)  # fmt: skip
+#: Settings beside config.json that transformers reads unasked: end tokens and penalties of a text,
+#: and how strongly an adapter is added to the weights.
+_SETTINGS = ("generation_config.json", "adapter_config.json")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _DTYPE_BYTES = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1,
@@ -66,7 +73,7 @@ def inspect(folder: Path) -> Checkpoint:
 def fingerprint(checkpoint: Checkpoint, spec: ModelSpec) -> ModelFingerprint:
     """Return SHA-256 hashes of everything that makes the model answer as it does."""
     folder = checkpoint.folder
-    tokenizer = [folder / name for name in (*_TOKENIZERS, "merges.txt", "tokenizer_config.json")]
+    tokenizer = [folder / name for name in (*_TOKENIZERS, *_TOKENIZER_EXTRAS)]
     template = _json(folder / "tokenizer_config.json").get("chat_template") or ""
     template_file = folder / "chat_template.jinja"
     if template_file.is_file():
@@ -76,6 +83,9 @@ def fingerprint(checkpoint: Checkpoint, spec: ModelSpec) -> ModelFingerprint:
     # The configuration is hashed with the weights: the same bytes under another rope base or head
     # count are another model.
     weights.update(json.dumps(checkpoint.config, sort_keys=True).encode())
+    settings = [path for name in _SETTINGS if (path := folder / name).is_file()]
+    if settings:
+        weights.update(_hash_files(settings).encode())
     for file in checkpoint.weight_files:
         with file.open("rb") as stream:
             weights.update(hashlib.file_digest(stream, "sha256").digest())

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from slmbench.errors import InputError, did_you_mean
-from slmbench.plan.stock_tasks import lm_eval_tasks_dir, stock_task_names
+from slmbench.plan.stock_tasks import stock_task_names
 from slmbench.resources import tasks_dir
 from slmbench.schema.plan import TaskKind, TaskRef
 from slmbench.schema.spec import RunSpec
-from slmbench.suites.taskfile import count_items, kind_of
+from slmbench.suites.stock_index import lm_eval_tasks_dir
+from slmbench.suites.taskfile import count_items, kind_of, tags_of
 
 #: suite -> the kind of task it asks.
 KIND_OF_SUITE: dict[str, TaskKind] = {
@@ -56,7 +57,11 @@ def resolve(spec: RunSpec) -> dict[str, list[TaskRef]]:
         InputError: an unknown name, or one that fits no chosen suite.
     """
     known = local_tasks(spec.include_path)
-    named = [known.get(name) or _stock(name, known) for name in dict.fromkeys(spec.tasks)]
+    tags = _tags(known)
+    named = [
+        known.get(name) or tags.get(name) or _stock(name, known)
+        for name in dict.fromkeys(spec.tasks)
+    ]
     chosen: dict[str, list[TaskRef]] = {}
     for suite in spec.suites:
         kind = KIND_OF_SUITE[suite]
@@ -74,6 +79,16 @@ def resolve(spec: RunSpec) -> dict[str, list[TaskRef]]:
 
 def _reference(path: Path) -> TaskRef:
     return TaskRef(name=path.stem, kind=kind_of(path), path=str(path), item_count=count_items(path))
+
+
+def _tags(known: dict[str, TaskRef]) -> dict[str, TaskRef]:
+    """Return the tags of local lm-eval tasks; each points at the first task that has it."""
+    found: dict[str, TaskRef] = {}
+    for task in known.values():
+        if task.kind == "accuracy" and task.path is not None:
+            for tag in tags_of(Path(task.path)):
+                found.setdefault(tag, TaskRef(name=tag, kind="accuracy", path=task.path))
+    return found
 
 
 def _defaults(kind: TaskKind, known: dict[str, TaskRef]) -> list[TaskRef]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
 
 from slmbench.schema.base import Frozen
 
@@ -18,7 +20,8 @@ class ModelSpec(Frozen):
         name: the name shown in tables; made from the target when left out.
         dtype: ``auto`` takes the checkpoint's own; else ``float32``, ``bfloat16``, ``float16``.
         device: ``auto`` takes a GPU where there is one; else ``cpu``, ``cuda:1``, ``mps``.
-        batch_size: sequences in one forward pass; None lets the backend choose.
+        batch_size: sequences side by side; None lets the backend choose.
+        token_budget: tokens of one forward pass over packed sequences; None chooses from memory.
         max_length: tokens of context; None takes the model's own.
         threads: CPU threads of one operation; None takes as many as there are cores.
         published_parameter_count: as its authors give it; only a plan uses it, before a download.
@@ -31,6 +34,7 @@ class ModelSpec(Frozen):
     dtype: str = "auto"
     device: str = "auto"
     batch_size: int | None = Field(default=None, ge=1)
+    token_budget: int | None = Field(default=None, ge=16)
     max_length: int | None = Field(default=None, ge=2)
     threads: int | None = Field(default=None, ge=1)
     published_parameter_count: int | None = Field(default=None, ge=1)
@@ -72,9 +76,13 @@ class RunSpec(Frozen):
     """One request: every model over every chosen suite.
 
     Attributes:
+        fewshot_as_multiturn: few-shot examples as turns of a chat, each; None does so where the
+            chat template is applied, as lm-eval does.
+        seed: of all sampling, and of the choice of few-shot examples.
         limit: items of each task: a count (>= 1) or a share of the task (0 < limit < 1).
         time_limit_s: wall-clock bound of one job; a job over it is killed and failed.
         include_path: a further folder of tasks.
+        cache: take answers that the same model gave before, where a suite measures no time.
     """
 
     name: str = "run"
@@ -86,9 +94,11 @@ class RunSpec(Frozen):
     num_fewshot: int | None = Field(default=None, ge=0)
     apply_chat_template: bool = False
     system_instruction: str | None = None
+    fewshot_as_multiturn: bool | None = None
     seed: int = 1234
     time_limit_s: float = Field(default=7200.0, gt=0)
     include_path: str | None = None
+    cache: bool = True
     scorers: ScorerSpec = ScorerSpec()
     energy: EnergySpec = EnergySpec()
 
@@ -105,3 +115,9 @@ class RunSpec(Frozen):
         if limit is not None and limit > 1 and limit != int(limit):
             raise ValueError("a limit above 1 is a count of items, so it must be whole")
         return limit
+
+    @model_validator(mode="after")
+    def _turns_need_a_template(self) -> Self:
+        if self.fewshot_as_multiturn and not self.apply_chat_template:
+            raise ValueError("fewshot_as_multiturn needs apply_chat_template: a chat has turns")
+        return self

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import fsspec
 
 from slmbench.errors import RecordError, SaveError
+from slmbench.resources import cache_dir
 from slmbench.store import layout
 from slmbench.store.reader import scan_runs
 
@@ -46,9 +46,7 @@ class RemoteStore:
             self._fs, self._root = fsspec.core.url_to_fs(self._url)
         except _REFUSALS as error:
             raise RecordError(f"The store '{url}' cannot be opened: {error}.") from error
-        cache = os.environ.get("XDG_CACHE_HOME")
-        base = Path(cache) if cache else Path.home() / ".cache"
-        self.folder = base / "slmbench" / hashlib.sha256(self._url.encode()).hexdigest()[:16]
+        self.folder = cache_dir() / hashlib.sha256(self._url.encode()).hexdigest()[:16]
 
     def fetch(self) -> None:
         """Bring the store's runs that are not here, so that they can go on or count as done."""

@@ -13,7 +13,7 @@ from slmbench.schema.plan import Job, TaskRef
 from slmbench.schema.record import Aggregation, Fingerprints, JobResult, Metric, Sample
 from slmbench.stats.interval import measured
 from slmbench.suites.lm_eval_bridge import BridgeLM, evaluate
-from slmbench.suites.taskfile import task_hash, text_hash
+from slmbench.suites.taskfile import definition_hash, text_hash
 
 _WEIGHT_NAMES = {"word_perplexity": "words", "byte_perplexity": "bytes", "bits_per_byte": "bytes"}
 _WEIGHTED = ("weighted_perplexity", "bits_per_byte")
@@ -26,7 +26,7 @@ class Accuracy:
 
     def run(self, job: Job, backend: Backend, context: Context) -> JobResult:
         """Ask every item and return lm-eval's metrics, each with an interval, and all samples."""
-        lm = BridgeLM(backend, context, backend.batch_size)
+        lm = BridgeLM(backend, context)
         results, tasks = evaluate(job.task, lm, context.spec)
         several = len(results["samples"]) > 1
         metrics: list[Metric] = []
@@ -155,15 +155,16 @@ def _output(loglikelihoods: tuple[float, ...], choices: list[Any], filtered: Any
 
 def _group_metrics(group: str, results: dict[str, Any]) -> Iterable[Metric]:
     """Yield lm-eval's own number for a group; its parts carry the intervals."""
+    filters = [key.partition(",")[2] for key in results["groups"][group] if "," in key]
     for key, value in results["groups"][group].items():
-        name, comma, _ = key.partition(",")
+        name, comma, filter_name = key.partition(",")
         if comma and not name.endswith("_stderr"):
             aggregation = Aggregation(kind="other")
             number = float(value) if _is_number(value) else None
             yield Metric(
                 suite="accuracy",
                 task=group,
-                metric=name,
+                metric=_shown(name, filter_name, list(dict.fromkeys(filters))),
                 value=measured(aggregation, (), _unit(name), _provenance(), value=number),
                 higher_is_better=results["higher_is_better"].get(group, {}).get(name),
                 aggregation=aggregation,
@@ -219,7 +220,7 @@ def _prefixed(samples: list[Sample], task: str) -> list[Sample]:
 
 def _task_fingerprint(task: TaskRef, results: dict[str, Any]) -> str:
     if task.path is not None:
-        return text_hash(task_hash(Path(task.path)), repr(results["n-shot"]))
+        return text_hash(definition_hash(Path(task.path), task.name), repr(results["n-shot"]))
     return text_hash(
         task.name, version("lm_eval"), repr(results["versions"]), repr(results["n-shot"])
     )

@@ -81,7 +81,7 @@ def kind_of(path: Path) -> TaskKind:
     suite = raw.get("suite")
     if suite == "toxicity" or suite == "similarity":
         return "toxicity" if suite == "toxicity" else "similarity"
-    if "output_type" in raw or "dataset_path" in raw or "group" in raw or "include" in raw:
+    if any(key in raw for key in ("output_type", "dataset_path", "group", "include", "class")):
         return "accuracy"
     raise InputError(
         f"'{path}' is no task: it has neither 'suite', 'workload' nor lm-eval's 'output_type'."
@@ -137,6 +137,21 @@ def task_hash(path: Path) -> str:
         if data.is_file():
             digest.update(b"\0" + data.read_bytes())
     return digest.hexdigest()
+
+
+def tags_of(path: Path) -> list[str]:
+    """Return lm-eval's tags of a task: names that stand for every task that has them."""
+    tags = _read_loosely(path).get("tag") or []
+    return [str(tag) for tag in (tags if isinstance(tags, list) else [tags])]
+
+
+def definition_hash(path: Path, name: str) -> str:
+    """Return SHA-256 over a task; over its whole folder, where ``name`` is a group or a tag."""
+    raw = _read_loosely(path)
+    if "group" not in raw and name not in tags_of(path):
+        return task_hash(path)
+    files = sorted(path.parent.rglob("*.yaml"))
+    return hashlib.sha256("".join(map(task_hash, files)).encode()).hexdigest()
 
 
 def text_hash(*parts: str) -> str:

@@ -22,7 +22,7 @@ _SPEC = make_spec(
 
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("SLMBENCH_CACHE", str(tmp_path / "slmbench"))
     fs = fsspec.filesystem("memory")
     if fs.exists("/away"):
         fs.rm("/away", recursive=True)
@@ -36,8 +36,7 @@ def test_written_read_and_resumed(url: str, tmp_path: Path) -> None:
     assert len(run.samples("toxicity/everyday")) == 3
     assert run.raw("tokens", "latency/chat")
     # Another machine: nothing local, the store has it all.
-    for folder in (tmp_path / "slmbench").iterdir():
-        folder.rename(tmp_path / "elsewhere")
+    (tmp_path / "slmbench").rename(tmp_path / "elsewhere")
     (again,) = pipeline.run(_SPEC, url, Bars(quiet=True), resume=True)
     assert again == record
     assert len(list_runs(url)) == 1

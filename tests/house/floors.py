@@ -105,11 +105,12 @@ def _may_be_inside(each: Import) -> bool:
 
 
 #: The model cards are scored by lm-eval's own model class, as a figure that owes our code nothing.
-LM_EVAL_IMPORTERS = {"slmbench.suites.lm_eval_bridge", "slmbench.reference.card"}
+LM_EVAL_IMPORTERS = ("slmbench.suites.lm_eval_bridge", "slmbench.reference.card")
 
 
 def _may_see_lm_eval(each: Import) -> bool:
-    return each.target.split(".")[0] != "lm_eval" or each.source in LM_EVAL_IMPORTERS
+    inside = any(f"{each.source}.".startswith(f"{name}.") for name in LM_EVAL_IMPORTERS)
+    return inside or each.target.split(".")[0] != "lm_eval"
 
 
 def _by_name(name: str, tree: ast.Module) -> bool:

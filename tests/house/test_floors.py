@@ -11,7 +11,7 @@ from tests.house.package_source import modules
 
 #: Folder names that only ``resources.py`` may put into a path, and who else means another folder.
 FOLDERS = {"tasks", "leaderboards", "reports", "_resources"}
-OTHER_FOLDERS = {("slmbench.plan.stock_tasks", "tasks"): "the folder inside lm-eval's package"}
+OTHER_FOLDERS = {("slmbench.suites.stock_index", "tasks"): "the folder inside lm-eval's package"}
 
 
 def planted(**sources: str) -> list[str]:

@@ -136,6 +136,15 @@ def test_resume_runs_only_what_is_not_done(tmp_path: Path) -> None:
     assert [each for each in notes.told if each[0] == "start"] == [("start", "latency/deadly")]
 
 
+def test_resume_takes_the_new_time_limit_and_the_new_word_on_the_cache(tmp_path: Path) -> None:
+    spec, store = spec_of(tmp_path, "raise", tasks=("deadly",)), str(tmp_path / "runs")
+    (first,) = pipeline.run(spec, store, Notes())
+    changed = {"time_limit_s": 99.0, "cache": False}
+    (second,) = pipeline.run(spec.model_copy(update=changed), store, Notes(), resume=True)
+    assert second.run_id == first.run_id
+    assert second.spec == first.spec.model_copy(update=changed)
+
+
 def test_a_traceback_is_journalled_and_shown_nowhere(tmp_path: Path) -> None:
     (record,), _ = run(tmp_path, "raise", tasks=("deadly",))
     journal = (tmp_path / "runs" / record.run_id / "journal.jsonl").read_text("utf-8")

@@ -58,6 +58,7 @@ def test_the_hash_changes_with_what_is_asked(changes: dict[str, Any], folder: Pa
     "changes",
     [
         {"time_limit_s": 5.0},
+        {"cache": False},
         {"name": "other"},
         {"description": "other"},
         {"model": {"name": "other"}},

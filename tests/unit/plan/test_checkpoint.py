@@ -104,6 +104,9 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "a weight": ({"model_safetensors": tensors(fill=b"\x02")}, "weights"),
     "the configuration": ({"config_json": {"model_type": "llama", "hidden_size": 3}}, "weights"),
     "the tokenizer": ({"tokenizer_json": {"version": "2.0"}}, "tokenizer"),
+    "how it writes": ({"generation_config_json": {"repetition_penalty": 1.3}}, "weights"),
+    "an adapter's strength": ({"adapter_config_json": {"lora_alpha": 8}}, "weights"),
+    "special tokens": ({"special_tokens_map_json": {"eos_token": "x"}}, "tokenizer"),
     "merges": ({"merges_txt": "a b"}, "tokenizer"),
     "a template file": ({"chat_template_jinja": "{{ x }}"}, "chat_template"),
 }

@@ -88,6 +88,19 @@ def test_a_folder_of_tasks_is_searched(mine: str) -> None:
     assert "_template" not in local_tasks(mine)
 
 
+def test_local_groups_and_tags_work_by_name(mine: str, stock: None) -> None:
+    deep = Path(mine) / "deep"
+    (deep / "all_quizzes.yaml").write_text("group: all_quizzes\ntask: [quiz, hellaswag]\n")
+    (deep / "tagged.yaml").write_text("task: tagged\nclass: !function u.C\ntag: [easy, short]\n")
+    found = chosen(tasks=("all_quizzes", "easy"), include_path=mine)
+    assert found == {"accuracy": ["all_quizzes", "easy"]}
+    # A task or workload of its own goes before a tag of that name.
+    assert chosen(suites=("latency",), tasks=("short",), include_path=mine) == {
+        "latency": ["short"]
+    }
+    assert "easy" not in local_tasks(mine)
+
+
 def test_a_missing_folder_and_a_file_that_is_no_task_are_told(mine: str) -> None:
     with pytest.raises(InputError, match="is no folder"):
         local_tasks(f"{mine}/none")

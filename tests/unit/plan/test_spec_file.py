@@ -86,6 +86,13 @@ def test_every_preset_loads_without_network_or_environment(
     assert spec.name == name and spec.description and spec.models
 
 
+def test_the_cache_is_used_unless_a_file_or_a_flag_says_no(tmp_path: Path) -> None:
+    assert load("models: ['fake:a']\n", tmp_path).cache is True
+    assert load("models: ['fake:a']\ncache: false\n", tmp_path).cache is False
+    flags = {"models": ["fake:a"], "cache": False}
+    assert make_spec(flags, BACKENDS, "the command line").cache is False
+
+
 def test_the_command_line_alone_makes_a_spec() -> None:
     spec = make_spec({"models": ["fake:a"], "limit": 2}, BACKENDS, "the command line")
     assert spec.suites == ("accuracy",) and spec.limit == 2

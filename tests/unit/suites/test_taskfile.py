@@ -12,6 +12,7 @@ from slmbench.errors import InputError
 from slmbench.suites.taskfile import (
     apply_limit,
     count_items,
+    definition_hash,
     kind_of,
     load_text_task,
     load_workload,
@@ -161,3 +162,15 @@ def test_the_hash_covers_a_workloads_text_and_lists_of_files(task: Path) -> None
 def test_a_text_hash_is_short_and_stable(parts: list[str]) -> None:
     assert text_hash(*parts) == text_hash(*parts) and len(text_hash(*parts)) == 32
     assert text_hash(*parts, "more") != text_hash(*parts)
+
+
+def test_a_groups_hash_is_that_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text("group: all\ntask: [one]\n")
+    one = tmp_path / "one.yaml"
+    one.write_text("task: one\noutput_type: multiple_choice\ntag: easy\n")
+    names = [("all", tmp_path / "all.yaml"), ("easy", one), ("one", one)]
+    before = {name: definition_hash(path, name) for name, path in names}
+    assert before["one"] == task_hash(one)
+    (tmp_path / "two.yaml").write_text("task: two\noutput_type: multiple_choice\ntag: easy\n")
+    after = {name: definition_hash(path, name) for name, path in names}
+    assert [name for name in before if before[name] != after[name]] == ["all", "easy"]

@@ -1,0 +1,105 @@
+"""How large a forward pass may be: chosen from the memory that is free, halved when it runs out."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+
+from slmbench.engine.packing import Limits
+
+#: Tokens of one pass. More gain nothing on a CPU; a GPU wants more to be busy.
+_CPU_TOKENS = 1024
+_GPU_TOKENS = 8192
+_FEWEST_TOKENS = 16
+#: Tokens of one piece of a cached path.
+_BLOCK = 256
+#: Share of the free memory that one pass may take.
+_SHARE = 0.4
+#: Bytes of logits of one pass: as float32 beside the model's own dtype.
+_LOGIT_BYTES = 384 * 2**20
+#: Tensors of the hidden size alive at once in one layer of a typical decoder.
+_LIVE_TENSORS = 24
+
+
+class Budget:
+    """The size of a pass under one model on one device.
+
+    Args:
+        model: a transformers language model.
+        tokens: tokens of one pass; None chooses from free memory.
+        rows: sequences of one plain (unpacked) batch; None lets ``tokens`` decide.
+    """
+
+    def __init__(self, model: Any, tokens: int | None = None, rows: int | None = None) -> None:
+        config = model.config.get_text_config()
+        self._vocabulary = int(config.vocab_size)
+        self._attention = _attention_cost(model, config)
+        self._most_logit_bytes = _LOGIT_BYTES
+        self.tokens = tokens or _fitting_tokens(model, config)
+        self.rows = rows
+
+    def limits(self) -> Limits:
+        """Return the limits of packing."""
+        predicted = max(_FEWEST_TOKENS, self._most_logit_bytes // (4 * self._vocabulary))
+        block = min(_BLOCK, self.tokens, predicted)
+        return Limits(self.tokens, predicted, self._attention, block)
+
+    def batch_rows(self, width: int) -> int:
+        """Return how many rows of ``width`` tokens make a plain batch."""
+        return self.rows or max(1, self.tokens // width)
+
+    def halve(self, error: BaseException) -> None:
+        """Make every pass half as large.
+
+        Raises:
+            BaseException: ``error`` itself, where a pass can't get smaller.
+        """
+        if self.tokens <= _FEWEST_TOKENS:
+            raise error
+        self.tokens = max(_FEWEST_TOKENS, self.tokens // 2)
+        self.rows = None if self.rows is None else max(1, self.rows // 2)
+        self._most_logit_bytes //= 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether memory ran out, on a GPU or on the host."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
+
+
+def _attention_cost(model: Any, config: Any) -> float:
+    """Return the work of one key for one query, as a share of a token's own work in a layer."""
+    layers = max(1, int(getattr(config, "num_hidden_layers", 1)))
+    hidden = int(getattr(config, "hidden_size", 1))
+    heads = int(getattr(config, "num_attention_heads", 1) or 1)
+    size = int(getattr(config, "head_dim", None) or hidden // heads)
+    embedding = model.get_input_embeddings().weight.numel()
+    body = max(1, sum(p.numel() for p in model.parameters()) - embedding)
+    return min(0.05, float(4 * heads * size * layers / (2 * body)))
+
+
+def _fitting_tokens(model: Any, config: Any) -> int:
+    device = model.device
+    most = _CPU_TOKENS if device.type == "cpu" else _GPU_TOKENS
+    free = free_bytes(device)
+    if free is None:
+        return most
+    hidden = int(getattr(config, "hidden_size", 1024))
+    per_token = _LIVE_TENSORS * hidden * model.dtype.itemsize
+    fitting = int(free * _SHARE - _LOGIT_BYTES) // max(1, per_token)
+    return max(_FEWEST_TOKENS, min(most, int(fitting)))
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Return the memory that is free on a device, or None where that can't be asked."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return None

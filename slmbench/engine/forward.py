@@ -1,0 +1,152 @@
+"""One forward pass over packed rows: logits where a token is predicted, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from slmbench.engine.attention import TreeAttention
+from slmbench.engine.cache import KeyValues, PrefixCache, join
+from slmbench.engine.packing import PackedRow
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A cached path: its keys and values by layer, and its length in tokens."""
+
+    states: list[KeyValues]
+    length: int
+
+    def extended(self, added: list[KeyValues]) -> Path:
+        """Return the path with the states of one more row at its end."""
+        states = added
+        if self.states:
+            states = [join(was, new) for was, new in zip(self.states, added, strict=True)]
+        return Path(states, self.length + int(added[0][0].shape[-2]))
+
+    def start(self, length: int) -> Path:
+        """Return its first ``length`` tokens, without a copy."""
+        return Path([(k[..., :length, :], v[..., :length, :]) for k, v in self.states], length)
+
+
+ROOT = Path([], 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """How likely one target was: natural log-likelihood, and whether no token was likelier."""
+
+    request: int
+    depth: int
+    log_likelihood: float
+    is_greedy: bool
+
+
+def run_pass(
+    model: Any, rows: Sequence[PackedRow], path: Path, split: bool, keep: bool = False
+) -> tuple[list[Prediction], Path | None]:
+    """Read packed rows after a cached path.
+
+    Args:
+        model: a transformers causal language model that `probe` found able to follow a tree.
+        rows: what to read; shorter ones are padded on the right.
+        path: what all rows come after.
+        split: see `TreeAttention`.
+        keep: return the path extended by the one row, a chain.
+
+    Returns:
+        (one prediction for each target, the extended path or None).
+    """
+    places = sorted({(i, place) for i, row in enumerate(rows) for place, _ in row.targets})
+    logits, added = read(model, rows, path, split, places, keep)
+    found = _predictions(logits, places, rows) if places else []
+    return found, path.extended(added) if added is not None else None
+
+
+def read(
+    model: Any,
+    rows: Sequence[PackedRow],
+    path: Path,
+    split: bool,
+    places: Sequence[tuple[int, int]],
+    keep: bool,
+) -> tuple[torch.Tensor, list[KeyValues] | None]:
+    """Read packed rows after a cached path.
+
+    Returns:
+        logits at ``places`` (row, position), of shape (places, vocabulary); if ``keep``, the keys
+        and values of what was read, by layer, each (rows, key/value heads, width, head size).
+    """
+    tokens, depths, ancestors = (each.to(model.device) for each in _tensors(rows))
+    cache = PrefixCache(path.states, path.length, joined=not split, keep=keep)
+    tree = TreeAttention(depths, depths, ancestors, path.states, path.length, split)
+    with (
+        torch.inference_mode(),
+        only_predicting(model, places),
+        tree.active(model.config._attn_implementation),
+    ):
+        logits = model(
+            input_ids=tokens, position_ids=depths, past_key_values=cache, use_cache=True
+        ).logits
+    return logits[0], cache.added() if keep else None
+
+
+def _tensors(rows: Sequence[PackedRow]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return token ids, depths and ancestors; padding sees itself alone."""
+    width = max(len(row.tokens) for row in rows)
+    tokens = np.zeros((len(rows), width), dtype=np.int64)
+    depths = np.zeros((len(rows), width), dtype=np.int64)
+    ancestors = np.zeros((len(rows), width, width), dtype=bool)
+    ancestors[:, np.arange(width), np.arange(width)] = True
+    for index, row in enumerate(rows):
+        count = len(row.tokens)
+        tokens[index, :count] = row.tokens
+        depths[index, :count] = row.depths
+        depths[index, count:] = row.depths[0]
+        seen = ancestors[index]
+        for place, parent in enumerate(row.parents):
+            if parent >= 0:
+                seen[place, : parent + 1] = seen[parent, : parent + 1]
+    return torch.from_numpy(tokens), torch.from_numpy(depths), torch.from_numpy(ancestors)
+
+
+@contextmanager
+def only_predicting(model: Any, places: Sequence[tuple[int, int]]) -> Iterator[None]:
+    """Carry only the hidden states at ``places`` (row, position) to the vocabulary.
+
+    The model's own forward still does what it does before and after its output layer (scaling,
+    soft caps), on logits of shape (1, places, vocabulary).
+    """
+    index = torch.tensor(places, device=model.device, dtype=torch.long).reshape(-1, 2)
+
+    def select(_: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        hidden, *rest = arguments
+        return (hidden[index[:, 0], index[:, 1]][None], *rest)
+
+    handle = model.get_output_embeddings().register_forward_pre_hook(select)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _predictions(
+    logits: torch.Tensor, places: Sequence[tuple[int, int]], rows: Sequence[PackedRow]
+) -> list[Prediction]:
+    """Return the prediction of every target from logits of shape (places, vocabulary)."""
+    number = {place: i for i, place in enumerate(places)}
+    targets = [(number[i, place], t) for i, row in enumerate(rows) for place, t in row.targets]
+    scores = logits.float()
+    best = scores.argmax(dim=-1).tolist()
+    total = torch.logsumexp(scores, dim=-1).tolist()
+    at = torch.tensor([(place, target.token) for place, target in targets], device=logits.device)
+    picked = scores[at[:, 0], at[:, 1]].tolist()
+    return [
+        Prediction(t.request, t.depth, value - total[place], best[place] == t.token)
+        for (place, t), value in zip(targets, picked, strict=True)
+    ]

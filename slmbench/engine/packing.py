@@ -1,0 +1,186 @@
+"""Lay a prefix tree out as forward passes: what to cache, what to run side by side.
+
+A *stage* is a path from the root whose keys and values are cached. Its passes hold whole subtrees
+that hang from that path, laid side by side in rows; its further stages extend the path. The choice
+is made by counting work: a token costs one, and ``attention`` more for every key it looks at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from slmbench.engine.tree import Node, Target
+
+#: Cost of one more forward pass, in tokens: calls, masks, and products too narrow to be fast.
+_PASS_COST = 24.0
+#: Row widths tried, in units of the widest subtree.
+_WIDTHS = (1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a forward pass may be.
+
+    Attributes:
+        tokens: tokens of one pass, padding included.
+        predicted: positions of one pass that are carried to the vocabulary.
+        attention: cost of one key for one query, in tokens.
+        block: tokens of one piece of a cached path.
+    """
+
+    tokens: int
+    predicted: int
+    attention: float
+    block: int
+
+
+@dataclass(slots=True)
+class PackedRow:
+    """Subtrees side by side: for each token its id, depth and the place of its parent in the row.
+
+    A parent of -1 is the cached path. ``targets`` holds (place in the row, target).
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)
+    parents: list[int] = field(default_factory=list)
+    targets: list[tuple[int, Target]] = field(default_factory=list)
+
+    def add(self, subtree: Node) -> None:
+        """Append every token of a subtree, parents first."""
+        stack = [(subtree, -1)]
+        while stack:
+            node, parent = stack.pop()
+            self.add_piece(node, parent)
+            last = len(self.tokens) - 1
+            stack.extend((child, last) for child in reversed(node.children))
+
+    def add_piece(self, node: Node, parent: int = -1) -> None:
+        """Append the node's own tokens after the token at ``parent``."""
+        first = len(self.tokens)
+        self.tokens.extend(node.tokens)
+        self.depths.extend(range(node.start, node.end))
+        self.parents.append(parent)
+        self.parents.extend(range(first, first + len(node.tokens) - 1))
+        self.targets.extend((first + t.depth - node.start, t) for t in node.targets)
+
+
+@dataclass(slots=True)
+class Stage:
+    """One more piece of a cached path, and what hangs from its end.
+
+    ``node`` is the piece itself (None at the root). ``passes`` are lists of rows to run at once.
+    """
+
+    node: Node | None
+    passes: list[list[PackedRow]]
+    stages: list[Stage]
+
+
+def plan(roots: Sequence[Node], limits: Limits) -> Stage:
+    """Return the passes that compute every token of the tree once."""
+    costs = _Costs(limits)
+    for root in roots:
+        for node in reversed(list(root.walk())):
+            costs.settle(node)
+    return _stage(None, list(roots), costs, limits)
+
+
+class _Costs:
+    """The cheaper way to run each subtree: whole in a row, or its head cached first."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._best: dict[int, float] = {}
+        self.cut: set[int] = set()
+
+    def settle(self, node: Node) -> None:
+        """Choose for ``node``; everything below it is settled."""
+        price = self._limits.attention
+        whole = node.size * (1 + price * (node.start + node.size))
+        if node.size > self._limits.tokens or node.predicted > self._limits.predicted:
+            whole = float("inf")
+        head = len(node.tokens) * (1 + price * node.end) + _PASS_COST
+        below = sum(self._best[id(child)] for child in node.children)
+        rest = head + below + (_PASS_COST if node.children else 0.0)
+        if rest < whole:
+            self.cut.add(id(node))
+        self._best[id(node)] = min(whole, rest)
+
+
+def _stage(node: Node | None, children: list[Node], costs: _Costs, limits: Limits) -> Stage:
+    units = [child for child in children if id(child) not in costs.cut]
+    deeper = [child for child in children if id(child) in costs.cut]
+    stages = [_stage(child, child.children, costs, limits) for child in deeper]
+    depth = node.end if node is not None else 0
+    return Stage(node, list(_passes(units, depth, limits)), stages)
+
+
+def _passes(units: list[Node], depth: int, limits: Limits) -> Iterator[list[PackedRow]]:
+    if not units:
+        return
+    rows = min(
+        (_fill(units, width) for width in _row_widths(units, limits)),
+        key=lambda filled: _cost(filled, depth, limits),
+    )
+    for group in _groups(rows, limits):
+        packed = []
+        for members in group:
+            row = PackedRow()
+            for unit in members:
+                row.add(unit)
+            packed.append(row)
+        yield packed
+
+
+def _row_widths(units: list[Node], limits: Limits) -> list[int]:
+    widest = max(unit.size for unit in units)
+    bound = max(widest, limits.tokens)
+    return sorted({min(bound, int(widest * factor)) for factor in _WIDTHS})
+
+
+def _fill(units: list[Node], width: int) -> list[list[Node]]:
+    """Put subtrees in rows of at most ``width`` tokens, the largest first, each where it fits."""
+    order = sorted(units, key=lambda unit: -unit.size)
+    rows: list[list[Node]] = []
+    room: list[int] = []
+    for unit in order:
+        fitting = [i for i, left in enumerate(room) if left >= unit.size]
+        if fitting:
+            place = min(fitting, key=room.__getitem__)
+        else:
+            place = len(rows)
+            rows.append([])
+            room.append(width)
+        rows[place].append(unit)
+        room[place] -= unit.size
+    return sorted(rows, key=lambda row: -_length(row))
+
+
+def _groups(rows: list[list[Node]], limits: Limits) -> list[list[list[Node]]]:
+    """Cut rows, the longest first, into passes of equally many rows within the limits."""
+    at_once = max(1, limits.tokens // _length(rows[0]))
+    count = -(-len(rows) // -(-len(rows) // at_once))
+    groups: list[list[list[Node]]] = []
+    predicted = 0
+    for row in rows:
+        own = sum(unit.predicted for unit in row)
+        if not groups or len(groups[-1]) == count or predicted + own > limits.predicted:
+            groups.append([])
+            predicted = 0
+        groups[-1].append(row)
+        predicted += own
+    return groups
+
+
+def _cost(rows: list[list[Node]], depth: int, limits: Limits) -> float:
+    cost = 0.0
+    for group in _groups(rows, limits):
+        width = _length(group[0])
+        cost += len(group) * width * (1 + limits.attention * (depth + width)) + _PASS_COST
+    return cost
+
+
+def _length(row: list[Node]) -> int:
+    return sum(unit.size for unit in row)

@@ -1,0 +1,123 @@
+"""Find out, by trying, what a model can be run as: a tree, a shared prefix, or plain rows.
+
+No list of architectures: the model reads a small tree of random tokens in each way and its answers
+are compared with those for the same rows read plainly, one at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from slmbench.engine.ability import Ability
+from slmbench.engine.attention import can_split
+from slmbench.engine.forward import ROOT, run_pass
+from slmbench.engine.packing import PackedRow
+from slmbench.engine.plain import prefix_cache, token_scores
+from slmbench.engine.tree import Node, build
+
+#: How far answers may be off, against the spread of the log-likelihoods. In half precision two
+#: orders of the same sums differ by a few per cent of it; a wrong mask by more than a tenth.
+_TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3}
+_HALF_TOLERANCE = 0.1
+_PREFIX = 12
+#: Models that don't take their attention from transformers' interface may hide a window that is
+#: counted by place in the row, not by depth: their tree is wider than such windows are.
+_NARROW, _WIDE = 8, 96
+
+
+def probe(model: Any, max_length: int) -> Ability:
+    """Return how ``model`` can be run.
+
+    Args:
+        model: a transformers language model in evaluation mode.
+        max_length: tokens of its context window.
+    """
+    name = type(model).__name__
+    if getattr(model.config, "is_encoder_decoder", False):
+        return Ability(False, False, False, f"{name} has an encoder: contexts are encoded once")
+    leaf = _NARROW if getattr(model, "_supports_attention_backend", False) else _WIDE
+    rows = _rows(
+        int(model.config.get_text_config().vocab_size), min(leaf, max_length - _PREFIX - 8)
+    )
+    if max_length < _PREFIX + 2 * _NARROW:
+        return Ability(False, False, False, f"{name}'s context is too short to share anything")
+    expected = _attempt(lambda: _plain_scores(model, rows))
+    for split in (True, False) if can_split(model.device) else (False,):
+        found = _attempt(lambda split=split: _tree_scores(model, rows, split))  # type: ignore[misc]
+        if _agree(found, expected, model.dtype):
+            how = "prefix trees are packed into rows"
+            return Ability(True, split, True, how if split else f"{how} (cached paths are copied)")
+    found = _attempt(lambda: _prefix_scores(model, rows))
+    if _agree(found, expected, model.dtype):
+        why = "a prefix that all share is computed once, the rest in plain batches"
+        return Ability(False, False, True, f"{name} follows no tree mask: {why}")
+    return Ability(False, False, False, f"{name} follows no tree mask: plain batches")
+
+
+def _rows(vocabulary: int, leaf: int) -> list[list[int]]:
+    """Return rows that share a prefix; two of them share more, and lengths differ."""
+    draw = np.random.default_rng(0).integers(0, vocabulary, size=(5, 4 * _WIDE)).tolist()
+    prefix, *others = draw
+    head = prefix[:_PREFIX]
+    return [
+        [*head, *others[0][:4], *others[1][:leaf]],
+        [*head, *others[0][:4], *others[2][: leaf - 1]],
+        [*head, *others[3][: leaf - 2]],
+        [*head, *others[2][:leaf]],
+    ]
+
+
+def _tree_scores(model: Any, rows: Sequence[list[int]], split: bool) -> list[list[float]]:
+    """Return the same from a tree after a cached path."""
+    lengths = [len(row) - _PREFIX - 1 for row in rows]
+    (root,) = build(rows, lengths, _PREFIX)
+    chain = PackedRow()
+    chain.add_piece(Node(0, root.tokens, [], root.targets))
+    found, path = run_pass(model, [chain], ROOT, split, keep=True)
+    assert path is not None
+    first, second = PackedRow(), PackedRow()
+    for child in root.children[:-1]:
+        first.add(child)
+    second.add(root.children[-1])
+    found = [*found, *run_pass(model, [first, second], path, split)[0]]
+    scores: list[list[float]] = [[0.0] * length for length in lengths]
+    for each in found:
+        scores[each.request][each.depth - _PREFIX] = each.log_likelihood
+    return scores
+
+
+def _plain_scores(model: Any, rows: Sequence[list[int]]) -> list[list[float]]:
+    """Return the log-likelihood of each token after the prefix and one more, row by row."""
+    return [token_scores(model, [row], [len(row) - _PREFIX - 1], 0, None)[0][0] for row in rows]
+
+
+def _prefix_scores(model: Any, rows: Sequence[list[int]]) -> list[list[float]]:
+    """Return the same from one batch after the cached prefix."""
+    lengths = [len(row) - _PREFIX - 1 for row in rows]
+    cache = prefix_cache(model, rows[0][:_PREFIX])
+    return [values for values, _ in token_scores(model, rows, lengths, _PREFIX, cache)]
+
+
+def _attempt(compute: Callable[[], list[list[float]]]) -> list[list[float]] | None:
+    """Return what is computed, or None where the model won't be run that way."""
+    try:
+        return compute()
+    except torch.OutOfMemoryError:
+        raise
+    # A model that can't take a mask or a cache of this kind fails in its own way, whatever that is.
+    except Exception:  # noqa: BLE001
+        return None
+
+
+def _agree(
+    found: list[list[float]] | None, expected: list[list[float]] | None, dtype: torch.dtype
+) -> bool:
+    if found is None or expected is None:
+        return False
+    left, right = (np.concatenate([np.asarray(row) for row in each]) for each in (found, expected))
+    error = float(np.sqrt(np.mean((left - right) ** 2)))
+    return error <= _TOLERANCE.get(dtype, _HALF_TOLERANCE) * float(right.std())
