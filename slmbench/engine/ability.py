@@ -14,9 +14,11 @@ class Ability:
         split: a cached path is read in place; else it is copied for each row.
         prefix: without trees, a prefix that all requests share is cached once.
         why: one line for the record.
+        batches: texts can be continued side by side.
     """
 
     tree: bool
     split: bool
     prefix: bool
     why: str
+    batches: bool = True

@@ -85,7 +85,8 @@ class Engine:
         """Return k continuations of each prompt; see `Generator.run`."""
         ends = _end_tokens(self._model)
         if not self.ability.tree or self._foreign_setting() is not None:
-            return continue_plainly(self._model, prompts, how, k, ends, self._rows, self._decode)
+            rows = self._rows if self.ability.batches else 1
+            return continue_plainly(self._model, prompts, how, k, ends, rows, self._decode)
         if self._generator is None:
             self._generator = Generator(
                 self._model,

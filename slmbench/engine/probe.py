@@ -17,7 +17,9 @@ from slmbench.engine.attention import can_split
 from slmbench.engine.forward import ROOT, run_pass
 from slmbench.engine.packing import PackedRow
 from slmbench.engine.plain import prefix_cache, token_scores
+from slmbench.engine.plain_generation import continue_plainly
 from slmbench.engine.tree import Node, build
+from slmbench.ports import Sampling
 
 #: How far answers may be off, against the spread of the log-likelihoods. In half precision two
 #: orders of the same sums differ by a few per cent of it; a wrong mask by more than a tenth.
@@ -55,7 +57,9 @@ def probe(model: Any, max_length: int) -> Ability:
     if _agree(found, expected, model.dtype):
         why = "a prefix that all share is computed once, the rest in plain batches"
         return Ability(False, False, True, f"{name} follows no tree mask: {why}")
-    return Ability(False, False, False, f"{name} follows no tree mask: plain batches")
+    batches = _continues_in_batches(model, rows)
+    size = "plain batches" if batches else "plain batches, and texts one at a time"
+    return Ability(False, False, False, f"{name} follows no tree mask: {size}", batches)
 
 
 def _rows(vocabulary: int, leaf: int) -> list[list[int]]:
@@ -100,6 +104,19 @@ def _prefix_scores(model: Any, rows: Sequence[list[int]]) -> list[list[float]]:
     lengths = [len(row) - _PREFIX - 1 for row in rows]
     cache = prefix_cache(model, rows[0][:_PREFIX])
     return [values for values, _ in token_scores(model, rows, lengths, _PREFIX, cache)]
+
+
+def _continues_in_batches(model: Any, rows: Sequence[list[int]]) -> bool:
+    """Say whether two texts come out side by side as alone (RWKV's in transformers don't)."""
+    prompts = [rows[0][:_PREFIX], rows[-1][-_PREFIX:]]
+    how = Sampling(max_new_tokens=6, ignore_eos=True)
+
+    def tokens(asked: list[list[int]]) -> list[list[float]]:
+        found = continue_plainly(model, asked, how, 1, (), len(asked), lambda _: "")
+        return [list(map(float, text.tokens)) for (text,) in found]
+
+    together = _attempt(lambda: tokens(prompts))
+    return together is not None and together == [tokens([prompt])[0] for prompt in prompts]
 
 
 def _attempt(compute: Callable[[], list[list[float]]]) -> list[list[float]] | None:

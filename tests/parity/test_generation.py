@@ -76,10 +76,19 @@ def _stops(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(m[0] for half in halves if (m := re.search(r"[a-z ]*[a-z]{2}", half)))[:2]
 
 
+def _prompts(name: str) -> list[str]:
+    """Return the prompts; transformers' RecurrentGemma takes a prompt of one token for a next step.
+
+    What it answers to one depends on what was asked before.
+    """
+    return _PROMPTS[1:] if name == "recurrent_gemma" else _PROMPTS
+
+
 @pytest.mark.parametrize("name", sorted(ROWS))
 def test_greedy_texts_are_lm_evals(name: str, checkpoint: Build) -> None:
-    found = _our_texts(ours(checkpoint(name), batch_size=12), _PROMPTS)
-    _assert_lm_evals(name, lm_evals(checkpoint(name), batch_size=12), _PROMPTS, (), found)
+    prompts = _prompts(name)
+    found = _our_texts(ours(checkpoint(name), batch_size=12), prompts)
+    _assert_lm_evals(name, lm_evals(checkpoint(name), batch_size=12), prompts, (), found)
 
 
 @pytest.mark.parametrize("name", sorted(REQUIRED))
@@ -97,9 +106,10 @@ def test_a_stop_ends_a_greedy_text_where_lm_eval_ends_it(name: str, checkpoint: 
 @pytest.mark.parametrize("name", sorted(ROWS))
 def test_a_greedy_text_does_not_depend_on_its_neighbours(name: str, checkpoint: Build) -> None:
     backend = ours(checkpoint(name), batch_size=8)
-    together = _our_texts(backend, _PROMPTS[:8], length=8)
+    prompts = _prompts(name)[:8]
+    together = _our_texts(backend, prompts, length=8)
     for index in (0, 3, 6):
-        assert _our_texts(backend, [_PROMPTS[index]], length=8) == [together[index]]
+        assert _our_texts(backend, [prompts[index]], length=8) == [together[index]]
 
 
 @pytest.mark.parametrize("name", ["llama", "mistral", "gpt2", "falcon_alibi", "mamba", "t5"])
