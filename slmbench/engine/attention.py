@@ -106,7 +106,7 @@ class TreeAttention:
         return _Parts(
             whole=allowed,
             path=None if bool(path.all()) else _additive(path, dtype),
-            row=_additive(row, dtype),
+            row=None if _is_chain(row) else _additive(row, dtype),
         )
 
     def _attend(
@@ -133,16 +133,21 @@ class TreeAttention:
 
 
 class _Parts:
-    """One mask, taken apart into that of the path (None where all is seen) and that of the row."""
+    """One mask, taken apart into that of the path and that of the row.
 
-    def __init__(self, whole: torch.Tensor, path: torch.Tensor | None, row: torch.Tensor) -> None:
+    The path's is None where all of it is seen, the row's where every row is one chain.
+    """
+
+    def __init__(
+        self, whole: torch.Tensor, path: torch.Tensor | None, row: torch.Tensor | None
+    ) -> None:
         # Held, so that no other mask can get its id while this pass runs.
         self._whole = whole
         self._path = path
         self._row = row
-        self._folded: dict[int, tuple[torch.Tensor | None, torch.Tensor]] = {}
+        self._folded: dict[int, tuple[torch.Tensor | None, torch.Tensor | None]] = {}
 
-    def folded(self, group: int) -> tuple[torch.Tensor | None, torch.Tensor]:
+    def folded(self, group: int) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Return both masks for ``group`` query heads folded into the query length.
 
         Shapes: (1, 1, group x rows x width, path) and (rows, 1, group x width, width).
@@ -151,8 +156,15 @@ class _Parts:
             path = self._path
             if path is not None:
                 path = path.reshape(1, 1, -1, path.shape[-1]).repeat(1, 1, group, 1)
-            self._folded[group] = path, self._row.repeat(1, 1, group, 1)
+            row = self._row
+            self._folded[group] = path, None if row is None else row.repeat(1, 1, group, 1)
         return self._folded[group]
+
+
+def _is_chain(seen: torch.Tensor) -> bool:
+    """Say whether every token of every row sees all before it, (rows, 1, width, keys)."""
+    width, keys = seen.shape[-2:]
+    return width == keys and width > 1 and bool((seen == seen.new_ones(width, keys).tril()).all())
 
 
 def _additive(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -167,7 +179,7 @@ def attend(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    row_mask: torch.Tensor,
+    row_mask: torch.Tensor | None,
     prefix: tuple[torch.Tensor, torch.Tensor] | None,
     path_mask: torch.Tensor | None,
     scale: float | None,
@@ -181,7 +193,8 @@ def attend(
     Args:
         query: (rows, heads, width, head size).
         key: (rows, key/value heads, width, head size); ``value`` alike.
-        row_mask: additive, (rows, 1, group x width, width), group = heads / key/value heads.
+        row_mask: additive, (rows, 1, group x width, width), group = heads / key/value heads; None
+            where every row is one chain, token after token.
         prefix: keys and values, each (1, key/value heads, path, head size).
         path_mask: additive, (1, 1, group x rows x width, path); None where all of it is seen.
         scale: of the products; None is 1 / sqrt(head size).
@@ -192,9 +205,13 @@ def attend(
     rows, heads, width, size = query.shape
     shared = key.shape[1]
     group = heads // shared
-    folded = query.reshape(rows, shared, group * width, size)
-    own, own_weight = _flash(folded, key, value, 0.0, False, attn_mask=row_mask, scale=scale)
-    own = own.reshape(rows, heads, width, size)
+    if row_mask is None:
+        keys, values = (each.repeat_interleave(group, dim=1) for each in (key, value))
+        own, own_weight = _flash(query, keys, values, 0.0, True, scale=scale)
+    else:
+        folded = query.reshape(rows, shared, group * width, size)
+        own, own_weight = _flash(folded, key, value, 0.0, False, attn_mask=row_mask, scale=scale)
+        own = own.reshape(rows, heads, width, size)
     if prefix is None:
         return own
     spread = query.reshape(rows, shared, group, width, size).permute(1, 2, 0, 3, 4)

@@ -14,11 +14,11 @@ _CPU_TOKENS = 1024
 _GPU_TOKENS = 8192
 _FEWEST_TOKENS = 16
 #: Tokens of one piece of a cached path.
-_BLOCK = 256
+_BLOCK = 512
 #: Share of the free memory that one pass may take.
 _SHARE = 0.4
-#: Bytes of logits of one pass: as float32 beside the model's own dtype.
-_LOGIT_BYTES = 384 * 2**20
+#: Bytes of logits of one pass, as float32.
+_LOGIT_BYTES = 192 * 2**20
 #: Tensors of the hidden size alive at once in one layer of a typical decoder.
 _LIVE_TENSORS = 24
 

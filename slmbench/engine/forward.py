@@ -13,6 +13,7 @@ import torch
 from slmbench.engine.attention import TreeAttention
 from slmbench.engine.cache import KeyValues, PrefixCache, join
 from slmbench.engine.packing import PackedRow
+from slmbench.engine.tree import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Path:
 
 
 ROOT = Path([], 0)
+#: Bytes of float32 logits that are brought to log-likelihoods at once.
+_SLICE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +142,25 @@ def _predictions(
     logits: torch.Tensor, places: Sequence[tuple[int, int]], rows: Sequence[PackedRow]
 ) -> list[Prediction]:
     """Return the prediction of every target from logits of shape (places, vocabulary)."""
+    wanted: list[list[Target]] = [[] for _ in places]
     number = {place: i for i, place in enumerate(places)}
-    targets = [(number[i, place], t) for i, row in enumerate(rows) for place, t in row.targets]
-    scores = logits.float()
+    for i, row in enumerate(rows):
+        for place, target in row.targets:
+            wanted[number[i, place]].append(target)
+    step = max(1, _SLICE_BYTES // (4 * logits.shape[-1]))
+    return [
+        prediction
+        for start in range(0, len(places), step)
+        for prediction in _judged(logits[start : start + step].float(), wanted[start:])
+    ]
+
+
+def _judged(scores: torch.Tensor, wanted: Sequence[list[Target]]) -> Iterator[Prediction]:
+    """Yield the prediction of each row's targets from float32 logits (rows, vocabulary)."""
     best = scores.argmax(dim=-1).tolist()
     total = torch.logsumexp(scores, dim=-1).tolist()
-    at = torch.tensor([(place, target.token) for place, target in targets], device=logits.device)
+    pairs = [(i, target) for i, _ in enumerate(best) for target in wanted[i]]
+    at = torch.tensor([(i, target.token) for i, target in pairs], device=scores.device)
     picked = scores[at[:, 0], at[:, 1]].tolist()
-    return [
-        Prediction(t.request, t.depth, value - total[place], best[place] == t.token)
-        for (place, t), value in zip(targets, picked, strict=True)
-    ]
+    for (i, target), value in zip(pairs, picked, strict=True):
+        yield Prediction(target.request, target.depth, value - total[i], best[i] == target.token)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from slmbench.engine.tree import Node, Target
 
 #: Cost of one more forward pass, in tokens: calls, masks, and products too narrow to be fast.
-_PASS_COST = 24.0
+_PASS_COST = 48.0
 #: Row widths tried, in units of the widest subtree.
 _WIDTHS = (1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
 

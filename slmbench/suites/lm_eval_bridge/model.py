@@ -60,6 +60,8 @@ class BridgeLM(TemplateLM):  # type: ignore[misc]
         """Bridge ``backend``."""
         super().__init__()
         self._backend = backend
+        # lm-eval encodes a context and an answer apart where the model reads them apart.
+        self.backend = "seq2seq" if backend.info.is_encoder_decoder else "causal"
         self._context = context
         self._name = name or backend.info.architecture
         self._revision = revision
