@@ -202,32 +202,57 @@ def attend(
     Returns:
         (rows, heads, width, head size).
     """
+    own, own_weight = _over_row(query, key, value, row_mask, scale)
+    if prefix is None:
+        return own
+    far, far_weight = _over_path(query, *prefix, path_mask, scale)
+    weight = torch.sigmoid(own_weight - far_weight).to(own.dtype)[..., None]
+    return torch.lerp(far, own, weight)
+
+
+def _over_row(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    scale: float | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return (attention over the row's own keys, its log-sum-exp (rows, heads, width))."""
+    rows, heads, width, size = query.shape
+    shared = key.shape[1]
+    if mask is None:
+        keys, values = (each.repeat_interleave(heads // shared, dim=1) for each in (key, value))
+        out, weight = _flash(query, keys, values, 0.0, True, scale=scale)
+    else:
+        folded = query.reshape(rows, shared, -1, size)
+        out, weight = _flash(folded, key, value, 0.0, False, attn_mask=mask, scale=scale)
+    return out.reshape(rows, heads, width, size), weight.reshape(rows, heads, width)
+
+
+def _over_path(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    scale: float | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return (attention over the shared path, its log-sum-exp): all rows as one long query."""
     rows, heads, width, size = query.shape
     shared = key.shape[1]
     group = heads // shared
-    if row_mask is None:
-        keys, values = (each.repeat_interleave(group, dim=1) for each in (key, value))
-        own, own_weight = _flash(query, keys, values, 0.0, True, scale=scale)
-    else:
-        folded = query.reshape(rows, shared, group * width, size)
-        own, own_weight = _flash(folded, key, value, 0.0, False, attn_mask=row_mask, scale=scale)
-        own = own.reshape(rows, heads, width, size)
-    if prefix is None:
-        return own
     spread = query.reshape(rows, shared, group, width, size).permute(1, 2, 0, 3, 4)
     spread = spread.reshape(1, shared, group * rows * width, size)
-    far, far_weight = _flash(spread, *prefix, 0.0, False, attn_mask=path_mask, scale=scale)
-    far = far.reshape(shared, group, rows, width, size).permute(2, 0, 1, 3, 4)
-    if path_mask is not None:
+    out, weight = _flash(spread, key, value, 0.0, False, attn_mask=mask, scale=scale)
+    if mask is not None:
         # A query that sees nothing of the path (a window ends before it) takes all from the row,
         # where it always sees itself; what the kernel returns for it has no meaning.
-        blind = torch.isneginf(path_mask).all(dim=-1)
-        far_weight = far_weight.masked_fill(blind, float("-inf"))
-    far_weight = far_weight.reshape(shared, group, rows, width).permute(2, 0, 1, 3)
-    far_weight = far_weight.reshape(rows, heads, width)
-    weight = torch.sigmoid(own_weight.reshape(rows, heads, width) - far_weight)
-    far = torch.nan_to_num(far).reshape(rows, heads, width, size)
-    return torch.lerp(far, own, weight.to(own.dtype)[..., None])
+        weight = weight.masked_fill(torch.isneginf(mask).all(dim=-1), float("-inf"))
+    out = out.reshape(shared, group, rows, width, size).permute(2, 0, 1, 3, 4)
+    weight = weight.reshape(shared, group, rows, width).permute(2, 0, 1, 3)
+    return (
+        torch.nan_to_num(out).reshape(rows, heads, width, size),
+        weight.reshape(rows, heads, width),
+    )
 
 
 def can_split(device: torch.device) -> bool:

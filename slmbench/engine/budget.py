@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from typing import Any
 
+import psutil
 import torch
 
 from slmbench.engine.packing import Limits
@@ -39,6 +40,8 @@ class Budget:
         self._most_logit_bytes = _LOGIT_BYTES
         self.tokens = tokens or _fitting_tokens(model, config)
         self.rows = rows
+        self._device = model.device
+        self._kv_bytes = _kv_bytes(model, config)
 
     def limits(self) -> Limits:
         """Return the limits of packing."""
@@ -50,13 +53,31 @@ class Budget:
         """Return how many rows of ``width`` tokens make a plain batch."""
         return self.rows or max(1, self.tokens // width)
 
+    def growing_rows(self, tokens: int) -> int:
+        """Return how many texts of ``tokens`` tokens have room for their keys and values."""
+        free = free_bytes(self._device)
+        return 2**20 if free is None else max(1, int(free * _SHARE) // (self._kv_bytes * tokens))
+
+    def batch_of(self, width: int, predicted: Sequence[int]) -> int:
+        """Return how many rows of at most ``width`` tokens make a plain batch.
+
+        ``predicted`` is what each row to come has to predict, in tokens.
+        """
+        limit, count, total = self.limits().predicted, 0, 0
+        for own in predicted[: self.batch_rows(width)]:
+            total += own
+            if count and total > limit:
+                break
+            count += 1
+        return count
+
     def halve(self, error: BaseException) -> None:
         """Make every pass half as large.
 
         Raises:
             BaseException: ``error`` itself, where a pass can't get smaller.
         """
-        if self.tokens <= _FEWEST_TOKENS:
+        if self.tokens <= _FEWEST_TOKENS and (self.rows or 1) == 1:
             raise error
         self.tokens = max(_FEWEST_TOKENS, self.tokens // 2)
         self.rows = None if self.rows is None else max(1, self.rows // 2)
@@ -95,11 +116,18 @@ def _fitting_tokens(model: Any, config: Any) -> int:
     return max(_FEWEST_TOKENS, min(most, int(fitting)))
 
 
+def _kv_bytes(model: Any, config: Any) -> int:
+    """Return the most that the keys and values of one token take."""
+    heads = int(getattr(config, "num_attention_heads", 1) or 1)
+    shared = int(getattr(config, "num_key_value_heads", None) or heads)
+    size = int(getattr(config, "head_dim", None) or getattr(config, "hidden_size", 64) // heads)
+    layers = max(1, int(getattr(config, "num_hidden_layers", 1)))
+    return 2 * layers * shared * size * int(model.dtype.itemsize)
+
+
 def free_bytes(device: torch.device) -> int | None:
     """Return the memory that is free on a device, or None where that can't be asked."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return None
+    # What the page cache holds counts as free: it gives way, and is full after reading weights.
+    return int(psutil.virtual_memory().available) if device.type == "cpu" else None

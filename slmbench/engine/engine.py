@@ -11,14 +11,21 @@ from slmbench.engine.generation import Generator
 from slmbench.engine.plain_generation import continue_plainly
 from slmbench.engine.probe import probe
 from slmbench.engine.scoring import Pair, Score, Scoring
+from slmbench.errors import InputError
 from slmbench.ports import Generation, Sampling
 
 #: Texts that grow side by side unless the spec says otherwise.
-_ROWS = 32
+_ROWS = 64
 #: Settings of a checkpoint's generation_config that our own steps don't follow, and what they are
 #: where they ask for nothing. A model that asks is continued by transformers.
 _FOREIGN_SETTINGS: dict[str, tuple[Any, ...]] = {
     "bad_words_ids": (None,),
+    "dola_layers": (None,),
+    "force_words_ids": (None, []),
+    "max_time": (None,),
+    "penalty_alpha": (None, 0.0),
+    "stop_strings": (None,),
+    "token_healing": (None, False),
     "begin_suppress_tokens": (None,),
     "epsilon_cutoff": (None, 0.0),
     "eta_cutoff": (None, 0.0),
@@ -83,20 +90,29 @@ class Engine:
         self, prompts: Sequence[Sequence[int]], how: Sampling, k: int
     ) -> list[list[Generation]]:
         """Return k continuations of each prompt; see `Generator.run`."""
+        if not prompts:
+            return []
+        if not all(prompts):
+            raise InputError("A prompt to continue must hold at least one token.")
         ends = _end_tokens(self._model)
+        if self._scoring is not None:
+            self._scoring.forget()
+        tokens = max(map(len, prompts)) + how.max_new_tokens
+        rows = min(self._rows, self._budget.growing_rows(tokens))
         if not self.ability.tree or self._foreign_setting() is not None:
-            rows = self._rows if self.ability.batches else 1
+            rows = rows if self.ability.batches else 1
             return continue_plainly(self._model, prompts, how, k, ends, rows, self._decode)
         if self._generator is None:
             self._generator = Generator(
                 self._model,
                 split=self.ability.split,
-                rows=self._rows,
+                rows=rows,
                 pass_tokens=self._budget.tokens,
                 ends=ends,
                 decode=self._decode,
                 penalty=self._model.generation_config.repetition_penalty or 1.0,
             )
+        self._generator.rows = min(self._generator.rows, rows)
         return self._generator.run(prompts, how, k)
 
     def notes(self) -> tuple[str, ...]:

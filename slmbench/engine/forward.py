@@ -36,8 +36,8 @@ class Path:
 
 
 ROOT = Path([], 0)
-#: Bytes of float32 logits that are brought to log-likelihoods at once.
-_SLICE_BYTES = 64 * 2**20
+#: Bytes of float32 logits that are brought to log-likelihoods at once: about what a cache holds.
+_SLICE_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +157,10 @@ def _predictions(
 
 def _judged(scores: torch.Tensor, wanted: Sequence[list[Target]]) -> Iterator[Prediction]:
     """Yield the prediction of each row's targets from float32 logits (rows, vocabulary)."""
-    best = scores.argmax(dim=-1).tolist()
-    total = torch.logsumexp(scores, dim=-1).tolist()
+    chances = torch.log_softmax(scores, dim=-1)
+    best = chances.argmax(dim=-1).tolist()
     pairs = [(i, target) for i, _ in enumerate(best) for target in wanted[i]]
     at = torch.tensor([(i, target.token) for i, target in pairs], device=scores.device)
-    picked = scores[at[:, 0], at[:, 1]].tolist()
+    picked = chances[at[:, 0], at[:, 1]].tolist()
     for (i, target), value in zip(pairs, picked, strict=True):
-        yield Prediction(target.request, target.depth, value - total[i], best[i] == target.token)
+        yield Prediction(target.request, target.depth, value, best[i] == target.token)

@@ -24,6 +24,8 @@ Decode = Callable[[Sequence[int]], str]
 
 #: A shorter shared start of all prompts is not worth a pass of its own.
 _SHORTEST_PATH = 16
+#: A pass over prompts gets no smaller than this when memory runs out.
+_FEWEST_TOKENS = 16
 
 
 @dataclass(slots=True)
@@ -81,26 +83,39 @@ class Generator:
             prompts x k continuations; ``token_times_s`` counts seconds from the start of the call.
             A text ends before the first stop text.
         """
-        while True:
+        while prompts:
             try:
-                return _Wave(self, prompts, how, k).run()
+                # No more continuations of one prompt at once than there are rows for.
+                waves = [
+                    _Wave(self, prompts, how, range(first, min(k, first + self.rows))).run()
+                    for first in range(0, k, self.rows)
+                ]
+                return [[text for wave in waves for text in wave[i]] for i in range(len(prompts))]
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or self.rows == 1:
+                smallest = self.rows == 1 and self.pass_tokens <= _FEWEST_TOKENS
+                if not is_out_of_memory(error) or smallest:
                     raise
                 # Every text is drawn from its own random numbers, so a new start changes none.
                 self.rows = max(1, self.rows // 2)
+                self.pass_tokens = max(_FEWEST_TOKENS, self.pass_tokens // 2)
+        return []
 
 
 class _Wave:
     """One call: the texts that grow, and those that wait for a place."""
 
     def __init__(
-        self, owner: Generator, prompts: Sequence[Sequence[int]], how: Sampling, k: int
+        self,
+        owner: Generator,
+        prompts: Sequence[Sequence[int]],
+        how: Sampling,
+        copies: range,
     ) -> None:
         self._owner = owner
         self._prompts = prompts
         self._how = how
-        self._k = k
+        self._copies = copies
+        self._k = len(copies)
         self._start = clock()
         self._ends = frozenset() if how.ignore_eos else owner.ends
         self._lookback = max((len(stop.encode()) for stop in how.stop), default=0) + 4
@@ -114,7 +129,7 @@ class _Wave:
 
     def run(self) -> list[list[Generation]]:
         groups = [
-            [_Text(number, Stream(self._how.seed, prompt, copy)) for copy in range(self._k)]
+            [_Text(number, Stream(self._how.seed, prompt, copy)) for copy in self._copies]
             for number, prompt in enumerate(self._prompts)
         ]
         admitted = 0
@@ -227,7 +242,7 @@ class _Wave:
             return False
         # A stop text of n bytes spans at most n tokens that hold a byte each.
         tail = self._owner.decode(text.tokens[-self._lookback :])
-        return any(stop in tail for stop in self._how.stop)
+        return any(stop and stop in tail for stop in self._how.stop)
 
     def _finished(self, text: _Text) -> Generation:
         written = self._owner.decode(text.tokens)

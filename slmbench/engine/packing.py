@@ -84,7 +84,16 @@ def plan(roots: Sequence[Node], limits: Limits) -> Stage:
     for root in roots:
         for node in reversed(list(root.walk())):
             costs.settle(node)
-    return _stage(None, list(roots), costs, limits)
+    top = Node(0, [], list(roots))
+    stages: dict[int, Stage] = {}
+    # Children before parents, without recursion: a long context has a stage for every block.
+    for node in reversed(list(top.walk())):
+        if node is top or id(node) in costs.cut:
+            units = [child for child in node.children if id(child) not in costs.cut]
+            deeper = [stages[id(child)] for child in node.children if id(child) in costs.cut]
+            passes = list(_passes(units, node.end, limits))
+            stages[id(node)] = Stage(None if node is top else node, passes, deeper)
+    return stages[id(top)]
 
 
 class _Costs:
@@ -109,19 +118,11 @@ class _Costs:
         self._best[id(node)] = min(whole, rest)
 
 
-def _stage(node: Node | None, children: list[Node], costs: _Costs, limits: Limits) -> Stage:
-    units = [child for child in children if id(child) not in costs.cut]
-    deeper = [child for child in children if id(child) in costs.cut]
-    stages = [_stage(child, child.children, costs, limits) for child in deeper]
-    depth = node.end if node is not None else 0
-    return Stage(node, list(_passes(units, depth, limits)), stages)
-
-
 def _passes(units: list[Node], depth: int, limits: Limits) -> Iterator[list[PackedRow]]:
     if not units:
         return
     rows = min(
-        (_fill(units, width) for width in _row_widths(units, limits)),
+        (_fill(units, width, limits) for width in _row_widths(units, limits)),
         key=lambda filled: _cost(filled, depth, limits),
     )
     for group in _groups(rows, limits):
@@ -140,21 +141,28 @@ def _row_widths(units: list[Node], limits: Limits) -> list[int]:
     return sorted({min(bound, int(widest * factor)) for factor in _WIDTHS})
 
 
-def _fill(units: list[Node], width: int) -> list[list[Node]]:
+def _fill(units: list[Node], width: int, limits: Limits) -> list[list[Node]]:
     """Put subtrees in rows of at most ``width`` tokens, the largest first, each where it fits."""
     order = sorted(units, key=lambda unit: -unit.size)
     rows: list[list[Node]] = []
     room: list[int] = []
+    predicting: list[int] = []
     for unit in order:
-        fitting = [i for i, left in enumerate(room) if left >= unit.size]
+        fitting = [
+            i
+            for i, (left, used) in enumerate(zip(room, predicting, strict=True))
+            if left >= unit.size and used + unit.predicted <= limits.predicted
+        ]
         if fitting:
             place = min(fitting, key=room.__getitem__)
         else:
             place = len(rows)
             rows.append([])
             room.append(width)
+            predicting.append(0)
         rows[place].append(unit)
         room[place] -= unit.size
+        predicting[place] += unit.predicted
     return sorted(rows, key=lambda row: -_length(row))
 
 

@@ -40,7 +40,8 @@ def score_plainly(
     start = 0
     while start < len(order):
         width = len(rows[order[start]]) - 1 - shared
-        chosen = order[start : start + budget.batch_rows(width)]
+        waiting = [len(pairs[i][1]) for i in order[start:]]
+        chosen = order[start : start + budget.batch_of(width, waiting)]
         part = [rows[i] for i in chosen]
         lengths = [len(pairs[i][1]) for i in chosen]
         found = token_scores(model, part, lengths, shared, prefix)

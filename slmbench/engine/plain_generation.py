@@ -150,4 +150,5 @@ def _config(model: Any, how: Sampling, ends: Sequence[int]) -> GenerationConfig:
         use_cache=True,
         # Sampling is our own: see `_Draws`.
         do_sample=False,
+        **({"num_beams": 1} if how.temperature > 0 else {}),
     )

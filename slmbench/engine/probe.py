@@ -14,6 +14,7 @@ import torch
 
 from slmbench.engine.ability import Ability
 from slmbench.engine.attention import can_split
+from slmbench.engine.budget import is_out_of_memory
 from slmbench.engine.forward import ROOT, run_pass
 from slmbench.engine.packing import PackedRow
 from slmbench.engine.plain import prefix_cache, token_scores
@@ -26,9 +27,8 @@ from slmbench.ports import Sampling
 _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3}
 _HALF_TOLERANCE = 0.1
 _PREFIX = 12
-#: Models that don't take their attention from transformers' interface may hide a window that is
-#: counted by place in the row, not by depth: their tree is wider than such windows are.
-_NARROW, _WIDE = 8, 96
+#: Tokens of each branch of the tree.
+_LEAF = 8
 
 
 def probe(model: Any, max_length: int) -> Ability:
@@ -41,14 +41,12 @@ def probe(model: Any, max_length: int) -> Ability:
     name = type(model).__name__
     if getattr(model.config, "is_encoder_decoder", False):
         return Ability(False, False, False, f"{name} has an encoder: contexts are encoded once")
-    leaf = _NARROW if getattr(model, "_supports_attention_backend", False) else _WIDE
-    rows = _rows(
-        int(model.config.get_text_config().vocab_size), min(leaf, max_length - _PREFIX - 8)
-    )
-    if max_length < _PREFIX + 2 * _NARROW:
+    rows = _rows(int(model.config.get_text_config().vocab_size))
+    if max_length < max(map(len, rows)):
         return Ability(False, False, False, f"{name}'s context is too short to share anything")
     expected = _attempt(lambda: _plain_scores(model, rows))
-    for split in (True, False) if can_split(model.device) else (False,):
+    splits = (True, False) if can_split(model.device) else (False,)
+    for split in () if _may_count_places(model) else splits:
         found = _attempt(lambda split=split: _tree_scores(model, rows, split))  # type: ignore[misc]
         if _agree(found, expected, model.dtype):
             how = "prefix trees are packed into rows"
@@ -62,16 +60,28 @@ def probe(model: Any, max_length: int) -> Ability:
     return Ability(False, False, False, f"{name} follows no tree mask: {size}", batches)
 
 
-def _rows(vocabulary: int, leaf: int) -> list[list[int]]:
+def _may_count_places(model: Any) -> bool:
+    """Say whether a model may have a window that is counted by place in the row, not by depth.
+
+    Such a window (GPT-Neo's) is wider than the probe's rows, so it would not be seen there. A model
+    that takes its attention from transformers' interface takes its windows from there too.
+    """
+    if getattr(model, "_supports_attention_backend", False):
+        return False
+    settings = model.config.get_text_config().to_dict()
+    return any(value and ("window" in name or "local" in name) for name, value in settings.items())
+
+
+def _rows(vocabulary: int) -> list[list[int]]:
     """Return rows that share a prefix; two of them share more, and lengths differ."""
-    draw = np.random.default_rng(0).integers(0, vocabulary, size=(5, 4 * _WIDE)).tolist()
+    draw = np.random.default_rng(0).integers(0, vocabulary, size=(5, _PREFIX)).tolist()
     prefix, *others = draw
     head = prefix[:_PREFIX]
     return [
-        [*head, *others[0][:4], *others[1][:leaf]],
-        [*head, *others[0][:4], *others[2][: leaf - 1]],
-        [*head, *others[3][: leaf - 2]],
-        [*head, *others[2][:leaf]],
+        [*head, *others[0][:4], *others[1][:_LEAF]],
+        [*head, *others[0][:4], *others[2][: _LEAF - 1]],
+        [*head, *others[3][: _LEAF - 2]],
+        [*head, *others[2][:_LEAF]],
     ]
 
 
@@ -123,10 +133,10 @@ def _attempt(compute: Callable[[], list[list[float]]]) -> list[list[float]] | No
     """Return what is computed, or None where the model won't be run that way."""
     try:
         return compute()
-    except torch.OutOfMemoryError:
-        raise
     # A model that can't take a mask or a cache of this kind fails in its own way, whatever that is.
-    except Exception:  # noqa: BLE001
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
         return None
 
 

@@ -11,24 +11,29 @@ from slmbench.ports import Sampling
 
 #: The nucleus is looked for among this many of the likeliest tokens before all are sorted.
 _CANDIDATES = 1024
+#: Constants of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), as signed 64-bit numbers.
+_STEP = -7046029254386353131
+_MIX = ((30, -4658895280553007687), (27, -7723592293110705685), (31, 1))
 
 
 class Stream:
     """The random numbers of one continuation.
 
-    They follow from the seed, the prompt and the continuation's number alone, so a text doesn't
-    depend on what else is in its batch, nor on when it got there.
+    They follow from the seed, the prompt, the continuation's number and the count of tokens drawn,
+    so a text doesn't depend on what else is in its batch, on when it got there or on the device.
     """
 
     def __init__(self, seed: int, prompt: Sequence[int], number: int) -> None:
         """Begin the stream of continuation ``number`` of ``prompt`` (token ids)."""
         text = f"{seed}/{number}/{','.join(map(str, prompt))}"
         digest = hashlib.sha256(text.encode()).digest()
-        self._generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+        self._key = int.from_bytes(digest[:7], "big")
+        self._drawn = 0
 
-    def next(self, vocabulary: int) -> torch.Tensor:
-        """Return the next draw: one exponential number for each token of the vocabulary."""
-        return torch.empty(vocabulary).exponential_(generator=self._generator)
+    def next(self) -> int:
+        """Return the key of the next draw."""
+        self._drawn += 1
+        return (self._key + self._drawn * abs(_STEP)) % 2**63
 
 
 def choose(logits: torch.Tensor, how: Sampling, streams: Sequence[Stream]) -> list[int]:
@@ -47,31 +52,50 @@ def choose(logits: torch.Tensor, how: Sampling, streams: Sequence[Stream]) -> li
     scores = logits.float()
     if how.temperature == 0:
         return [int(token) for token in scores.argmax(dim=-1).tolist()]
-    arrivals = torch.stack([stream.next(scores.shape[-1]) for stream in streams])
-    arrivals = arrivals.to(scores.device)
+    keys = torch.tensor([stream.next() for stream in streams], device=scores.device)
     scores = scores / how.temperature
     if how.top_k <= 0 and how.top_p >= 1:
-        return [int(t) for t in (scores - arrivals.log()).argmax(dim=-1).tolist()]
-    chances, tokens = _filtered(scores, how)
-    first = (chances / arrivals.gather(1, tokens)).argmax(dim=-1)
-    return [int(token) for token in tokens.gather(1, first[:, None])[:, 0].tolist()]
-
-
-def _filtered(scores: torch.Tensor, how: Sampling) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (chances, tokens), the likeliest first, of what top-k and then top-p leave.
-
-    The nucleus is the smallest set of the likeliest tokens whose chances reach ``top_p``
-    (Holtzman et al., arXiv 1904.09751), taken after top-k, as transformers does.
-    """
-    vocabulary = scores.shape[-1]
-    count = min(how.top_k, vocabulary) if how.top_k > 0 else min(_CANDIDATES, vocabulary)
+        every = torch.arange(scores.shape[-1], device=scores.device).expand(len(keys), -1)
+        return _first(torch.softmax(scores, dim=-1), every, keys)
+    count = min(how.top_k if how.top_k > 0 else _CANDIDATES, scores.shape[-1])
     values, tokens = scores.topk(count, dim=-1)
     total = values if how.top_k > 0 else scores
     chances = torch.exp(values - torch.logsumexp(total, dim=-1, keepdim=True))
-    if how.top_p < 1:
-        short = count < vocabulary and how.top_k <= 0
-        if short and bool((chances.sum(dim=-1) < how.top_p).any()):
-            chances, tokens = torch.softmax(scores, dim=-1).sort(dim=-1, descending=True)
-        before = chances.cumsum(dim=-1) - chances
-        chances = torch.where(before < how.top_p, chances, 0.0)
-    return chances, tokens
+    found = _first(_nucleus(chances, how.top_p), tokens, keys)
+    if how.top_k <= 0:
+        # A row so flat that its nucleus is wider than the candidates; no other row is touched.
+        for row in (chances.sum(dim=-1) < how.top_p).nonzero()[:, 0].tolist():
+            wide, order = torch.softmax(scores[row : row + 1], -1).sort(-1, descending=True)
+            found[row] = _first(_nucleus(wide, how.top_p), order, keys[row : row + 1])[0]
+    return found
+
+
+def _nucleus(chances: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Return chances, the likeliest first, of the smallest set that reaches ``top_p``; 0 elsewhere.
+
+    Holtzman et al., arXiv 1904.09751; taken after top-k, as transformers does.
+    """
+    if top_p >= 1:
+        return chances
+    before = chances.cumsum(dim=-1) - chances
+    return torch.where(before < top_p, chances, 0.0)
+
+
+def _first(chances: torch.Tensor, tokens: torch.Tensor, keys: torch.Tensor) -> list[int]:
+    """Return, for each row, the token that arrives first."""
+    arrivals = -torch.log(_uniform(tokens, keys))
+    place = (chances / arrivals).argmax(dim=-1)
+    return [int(token) for token in tokens.gather(1, place[:, None])[:, 0].tolist()]
+
+
+def _uniform(tokens: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+    """Return a number in (0, 1) for each token id (rows, n) under each row's key."""
+    mixed = _mixed(_mixed(keys)[:, None] + tokens * _STEP)
+    return ((mixed >> 11 & (1 << 53) - 1).double() + 0.5) / 2.0**53
+
+
+def _mixed(numbers: torch.Tensor) -> torch.Tensor:
+    """Return SplitMix64's output for each state; products wrap around at 64 bits."""
+    for shift, factor in _MIX:
+        numbers = (numbers ^ (numbers >> shift & (1 << 64 - shift) - 1)) * factor
+    return numbers

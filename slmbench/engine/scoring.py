@@ -11,7 +11,7 @@ from slmbench.engine.budget import Budget, is_out_of_memory
 from slmbench.engine.forward import ROOT, Path, Prediction, run_pass
 from slmbench.engine.packing import Limits, PackedRow, Stage, plan
 from slmbench.engine.plain import score_plainly
-from slmbench.engine.tree import build
+from slmbench.engine.tree import Node, build
 from slmbench.errors import InputError
 
 Pair = tuple[Sequence[int], Sequence[int]]
@@ -45,8 +45,13 @@ class Scoring:
             (log-likelihood in nats, summed over the continuation; whether it is the greedy one).
 
         Raises:
-            InputError: a continuation does not fit the context window.
+            InputError: a continuation does not fit the context window, or a part is empty.
         """
+        if any(not context or not answer for context, answer in pairs):
+            raise InputError(
+                "A context and an answer to score must each hold at least one token. Give an empty "
+                "context the model's prefix token."
+            )
         longest = max((len(continuation) for _, continuation in pairs), default=0)
         if longest > self._max_length:
             raise InputError(
@@ -63,7 +68,7 @@ class Scoring:
                 if not is_out_of_memory(error):
                     raise
                 # What was scored stays; the rest is packed anew, half as large.
-                self._kept = ((), ROOT)
+                self.forget()
                 self._budget.halve(error)
         return [scores[index] for index in range(len(pairs))]
 
@@ -90,42 +95,42 @@ class Scoring:
     def _run(
         self, stage: Stage, path: Path, read: tuple[int, ...], limits: Limits
     ) -> Iterator[Prediction]:
-        if stage.node is not None:
-            path, read, found = self._extend(stage, path, read, limits)
-            yield from found
-        for rows in stage.passes:
-            yield from run_pass(self._model, rows, path, self._ability.split)[0]
-        for deeper in stage.stages:
-            yield from self._run(deeper, path, read, limits)
+        waiting = [(stage, path, read)]
+        while waiting:
+            stage, path, read = waiting.pop()
+            if stage.node is not None:
+                path, read, found = self._extend(stage.node, path, read, limits)
+                yield from found
+            for rows in stage.passes:
+                yield from run_pass(self._model, rows, path, self._ability.split)[0]
+            waiting.extend((deeper, path, read) for deeper in reversed(stage.stages))
 
     def _extend(
-        self, stage: Stage, path: Path, read: tuple[int, ...], limits: Limits
+        self, node: Node, path: Path, read: tuple[int, ...], limits: Limits
     ) -> tuple[Path, tuple[int, ...], list[Prediction]]:
-        """Return the path with the stage's node at its end, from memory where it is there.
+        """Return the path with ``node`` at its end, from memory where it is there.
 
-        Only whole blocks are remembered: they are always computed alone, so that a remembered one
-        is bit for bit the one that would be computed again.
+        Only paths made of whole blocks are remembered: a block is always computed alone, so that a
+        remembered one is bit for bit the one that would be computed again.
         """
-        node = stage.node
-        assert node is not None
-        read = (*read, *node.tokens)
-        remembered = None if node.targets else self._remembered(read)
-        if remembered is not None:
-            return remembered, read, []
+        before, read = read, (*read, *node.tokens)
+        whole = len(read) % limits.block == 0 and len(node.tokens) == limits.block
+        if whole and not node.targets and self._is_kept(read):
+            return self._kept[1].start(len(read)), read, []
         row = PackedRow()
         row.add_piece(node)
         found, longer = run_pass(self._model, [row], path, self._ability.split, keep=True)
         assert longer is not None
-        if len(read) % limits.block == 0 and len(node.tokens) == limits.block:
+        if whole and (not before or self._is_kept(before)):
             self._kept = (read, longer)
         return longer, read, found
 
-    def _remembered(self, read: tuple[int, ...]) -> Path | None:
-        """Return the cached path of ``read`` if it is the start of the one that is kept."""
-        tokens, path = self._kept
-        if not read or tokens[: len(read)] != read:
-            return None
-        return path.start(len(read))
+    def _is_kept(self, read: tuple[int, ...]) -> bool:
+        return self._kept[0][: len(read)] == read
+
+    def forget(self) -> None:
+        """Free the remembered path."""
+        self._kept = ((), ROOT)
 
 
 def _total(parts: list[Prediction]) -> Score:
