@@ -11,7 +11,7 @@ import torch
 import transformers
 from safetensors import SafetensorError
 
-from slmbench.engine.engine import Engine
+from slmbench.engine.engine import DEFAULT_ROWS, Engine
 from slmbench.errors import InputError, ModelError
 from slmbench.ports import BackendInfo, Generation, Sampling, Tokens
 from slmbench.schema.base import Absent, Interval, Measured, Measurement
@@ -43,7 +43,7 @@ class HuggingFace:
         self._spec = spec
         self._source = source
         self._device = _device(spec.device)
-        self.batch_size = spec.batch_size or 16
+        self.batch_size = spec.batch_size or DEFAULT_ROWS
         self._tokenizer = self._load(transformers.AutoTokenizer, "tokenizer")
         self._model = self._load_model()
         self.info = BackendInfo(

@@ -68,25 +68,17 @@ class CachedBackend:
         )
 
     def generate(self, prompts: Sequence[Tokens], how: Sampling, k: int) -> list[list[Generation]]:
-        """Continue prompts; greedily each by itself, sampled ones only as the same whole call."""
-        if how.temperature > 0:
-            # The prompts of a call share one stream of random numbers, so what one of them gets
-            # depends on the others.
-            (whole,) = self._answers(
-                [_generation_key(prompts, how, k)],
-                lambda _: [self._backend.generate(prompts, how, k)],
-                _pack_texts,
-                _unpack_texts,
-                count=len(prompts),
-            )
-            return whole
+        """Continue prompts; all that are not in the cache are one call to the backend.
+
+        A prompt is kept by itself, sampled or not: what it gets depends on no other prompt.
+        """
         # Without a draw the seed has no say.
-        greedy = replace(how, seed=0)
+        asked = how if how.temperature > 0 else replace(how, seed=0)
         rows = self._answers(
-            [_generation_key([prompt], greedy, k) for prompt in prompts],
+            [_generation_key(prompt, asked, k) for prompt in prompts],
             lambda missing: self._backend.generate([prompts[index] for index in missing], how, k),
-            lambda row: _pack_texts([row]),
-            lambda data: _unpack_texts(data)[0],
+            _pack_texts,
+            _unpack_texts,
         )
         return [list(row) for row in rows]
 
@@ -120,24 +112,22 @@ class CachedBackend:
         compute: Callable[[list[int]], list[Answer]],
         pack: Callable[[Answer], bytes | None],
         unpack: Callable[[bytes], Answer],
-        count: int = 1,
     ) -> list[Answer]:
-        """Return the answer of each key; ``count`` answers hide behind one key.
+        """Return the answer of each key.
 
         Args:
             keys: of the questions, in order.
             compute: answers the questions at the given places, in one call.
             pack: an answer as bytes, or None for one that must not be kept.
             unpack: the inverse of ``pack``.
-            count: answers that are kept under one key.
         """
         places: dict[bytes, int] = {}
         for index, key in enumerate(keys):
             places.setdefault(key, index)
         found = {key: unpack(data) for key, data in self._cache.get(places).items()}
         missing = [key for key in places if key not in found]
-        self.hits += count * len(found)
-        self.misses += count * len(missing)
+        self.hits += len(found)
+        self.misses += len(missing)
         if missing:
             new = dict(zip(missing, compute([places[key] for key in missing]), strict=True))
             packed = {key: pack(answer) for key, answer in new.items()}
@@ -153,8 +143,8 @@ def _pair_key(context: Tokens, continuation: Tokens) -> bytes:
     return _key("loglikelihood", [context, continuation])
 
 
-def _generation_key(prompts: Sequence[Tokens], how: Sampling, k: int) -> bytes:
-    return _key(json.dumps(["generate", k, asdict(how)], sort_keys=True, allow_nan=False), prompts)
+def _generation_key(prompt: Tokens, how: Sampling, k: int) -> bytes:
+    return _key(json.dumps(["generate", k, asdict(how)], sort_keys=True, allow_nan=False), [prompt])
 
 
 def _key(what: str, texts: Sequence[Tokens]) -> bytes:
@@ -175,10 +165,10 @@ def _unpack_score(data: bytes) -> tuple[float, bool]:
     return score, is_greedy
 
 
-def _pack_texts(rows: list[list[Generation]]) -> bytes:
-    plain = [[[each.text, each.tokens] for each in row] for row in rows]
+def _pack_texts(row: list[Generation]) -> bytes:
+    plain = [[each.text, each.tokens] for each in row]
     return json.dumps(plain, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _unpack_texts(data: bytes) -> list[list[Generation]]:
-    return [[Generation(text, tuple(tokens)) for text, tokens in row] for row in json.loads(data)]
+def _unpack_texts(data: bytes) -> list[Generation]:
+    return [Generation(text, tuple(tokens)) for text, tokens in json.loads(data)]

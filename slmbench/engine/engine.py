@@ -15,7 +15,7 @@ from slmbench.errors import InputError
 from slmbench.ports import Generation, Sampling
 
 #: Texts that grow side by side unless the spec says otherwise.
-_ROWS = 64
+DEFAULT_ROWS = 64
 #: Settings of a checkpoint's generation_config that our own steps don't follow, and what they are
 #: where they ask for nothing. A model that asks is continued by transformers.
 _FOREIGN_SETTINGS: dict[str, tuple[Any, ...]] = {
@@ -53,7 +53,8 @@ class Engine:
         max_length: tokens of the context window.
         decode: token ids -> text without special tokens.
         tokens: tokens of one forward pass; None chooses from free memory.
-        rows: sequences of one plain batch, and texts that grow side by side; None chooses.
+        rows: sequences of one plain batch, and texts that grow side by side (fewer where memory is
+            short); None chooses.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Engine:
         self._decode = decode
         self._max_length = max_length
         self._budget = Budget(model, tokens, rows)
-        self._rows = rows or _ROWS
+        self._rows = rows or DEFAULT_ROWS
         self._ability: Ability | None = None
         self._scoring: Scoring | None = None
         self._generator: Generator | None = None

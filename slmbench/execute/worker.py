@@ -69,6 +69,8 @@ class Worker:
         suite = catalog.load("suites", job.suite)()
         fingerprint = ModelFingerprint.model_validate(message["fingerprint"])
         result = run_job(suite, job, self._backend, context, fingerprint)
+        details = {**result.details, "engine": list(self._backend.notes())}
+        result = result.model_copy(update={"details": details})
         return {"kind": "result", "result": result.model_dump(mode="json")}
 
     def _send(self, message: dict[str, Any]) -> None:

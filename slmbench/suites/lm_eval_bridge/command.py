@@ -23,8 +23,8 @@ from slmbench.suites.lm_eval_bridge.model import BridgeLM
 MODEL = "slmbench"
 #: Model arguments that say how the model is loaded, and those of the bridge itself.
 _MODEL_ARGS = (
-    "pretrained", "backend", "dtype", "revision", "device", "batch_size", "max_length",
-    "add_bos_token", "trust_remote_code", "threads",
+    "pretrained", "backend", "dtype", "revision", "device", "batch_size", "token_budget",
+    "max_length", "add_bos_token", "trust_remote_code", "threads",
 )  # fmt: skip
 _DEFAULT_SEED = 1234
 _DEFAULT_DEVICE = "cuda:0"

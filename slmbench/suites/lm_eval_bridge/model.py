@@ -26,7 +26,7 @@ logging.getLogger("lm_eval").setLevel(logging.ERROR)
 #: Distinct tokens of one checkpoint of log-likelihoods: a killed run computes at most these again.
 _CHECKPOINT_TOKENS = 8192
 #: Batches of prompts in one checkpoint of generated texts.
-_CHECKPOINT_BATCHES = 4
+_CHECKPOINT_BATCHES = 2
 
 Request = tuple[Any, list[int], list[int]]
 

@@ -106,14 +106,15 @@ def test_greedy_prompts_are_kept_one_by_one_and_without_a_seed(file: Path) -> No
     assert both == plain(Fake(SPEC, "one").generate([[7], [5, 6]], GREEDY, 1))
 
 
-def test_a_sampled_call_is_kept_as_a_whole(file: Path) -> None:
-    """The prompts of one call share a stream of random numbers."""
+def test_a_sampled_prompt_is_kept_by_itself(file: Path) -> None:
+    """What a prompt gets depends on no other prompt, drawn or not."""
     outer, inner = cached(file)
-    outer.generate([[5], [6]], SAMPLED, 1)
+    first = outer.generate([[5], [6]], SAMPLED, 1)
     for prompts in ([[5]], [[6], [5]], [[5, 6]], [[5], [6]]):
-        outer.generate(prompts, SAMPLED, 1)
-    assert inner.continued == [[[5], [6]], [[5]], [[6], [5]], [[5, 6]]]
-    assert (outer.hits, outer.misses) == (2, 6)
+        found = outer.generate(prompts, SAMPLED, 1)
+    assert found == first
+    assert inner.continued == [[[5], [6]], [[5, 6]]]
+    assert (outer.hits, outer.misses) == (5, 3)
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_a_checkpoint_is_a_few_batches_of_the_backends() -> None:
     lm = BridgeLM(backend, MemoryContext())
     requests = asked("generate_until", *((f"{'x' * n}", _GREEDY) for n in range(1, 12)))
     lm.generate_until(requests, disable_tqdm=True)
-    assert [prompts for prompts, _, _ in backend.continued] == [8, 3]
+    assert [prompts for prompts, _, _ in backend.continued] == [4, 4, 3]
 
 
 @pytest.mark.parametrize("setting", [{"num_beams": 4}, {"repetition_penalty": 1.2}, {"odd": 1}])
