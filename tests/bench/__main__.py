@@ -17,12 +17,15 @@ import torch
 import transformers
 
 from slmbench.units import clock
-from tests.bench import sides
+from tests.bench import memory, sides
 from tests.bench.shape import Shape, write
 from tests.bench.work import WORK
 
 #: Batch sizes that lm-eval is tried with; the quickest is what slmbench is compared with.
-_BATCHES = (1, 4, 16, 32)
+_BATCHES = {"generate_until": (16, 32, 64)}
+_SCORING_BATCHES = (1, 4, 16)
+#: Share of the items that those are tried on.
+_TRIED = 0.35
 
 
 def main() -> None:
@@ -31,21 +34,22 @@ def main() -> None:
     transformers.utils.logging.set_verbosity_error()
     torch.set_num_threads(options.threads)
     shape = Shape(
+        options.architecture,
         options.hidden, options.intermediate, options.layers, options.heads, options.kv_heads,
         options.vocabulary,
     )  # fmt: skip
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint = write(shape, Path(folder))
+        checkpoint = write(shape, Path(folder), options.dtype.split(",")[0])
         for dtype in options.dtype.split(","):
             for name in options.work.split(","):
                 rows.append(_measure(name, checkpoint, dtype, shape, options))
                 _say(rows[-1])
-    memory = None if options.no_memory else _memory()
-    if memory is not None:
-        print(f"peak resident bytes of rolling perplexity: {memory}", flush=True)
+    resident = None if options.no_memory else _memory()
+    if resident is not None:
+        print(f"resident bytes of rolling perplexity: {resident}", flush=True)
     if options.output:
-        _write(Path(options.output), shape, options, rows, memory)
+        _write(Path(options.output), shape, options, rows, resident)
 
 
 def _options() -> argparse.Namespace:
@@ -58,7 +62,8 @@ def _options() -> argparse.Namespace:
     for field, default in asdict(Shape()).items():
         if field != "context":
             name = field.replace("_", "-")
-            parser.add_argument(f"--{name}", type=int, default=default, help="%(default)s")
+            kind = type(default)
+            parser.add_argument(f"--{name}", type=kind, default=default, help="%(default)s")
     parser.add_argument("--no-memory", action="store_true", help="leave the peak memory out")
     parser.add_argument("-o", "--output", help="a JSON file for the figures")
     return parser.parse_args()
@@ -72,7 +77,8 @@ def _measure(
     backend, ours = sides.slmbench_side(checkpoint, dtype)
     theirs = sides.lm_eval_side(backend)
     sides.call(ours, method, make(2, shape.vocabulary, 10**6))
-    batch = _best_batch(theirs, method, make(items, shape.vocabulary, 10**7))
+    tried = items if method == "generate_until" else max(2, round(items * _TRIED))
+    batch = _best_batch(theirs, method, make(tried, shape.vocabulary, 10**7))
     theirs.batch_size_per_gpu = batch
     seconds: dict[str, list[float]] = {"slmbench": [], "limit": [], "lm-eval hf": []}
     worst = 0.0
@@ -97,7 +103,9 @@ def _measure(
 
 def _best_batch(theirs: Any, method: str, requests: Any) -> int:
     times = {}
-    for batch in _BATCHES:
+    for batch in _BATCHES.get(method, _SCORING_BATCHES):
+        if batch > 2 * len(requests):
+            continue
         theirs.batch_size_per_gpu = batch
         start = clock()
         sides.call(theirs, method, requests)
@@ -138,18 +146,24 @@ def _say(row: dict[str, Any]) -> None:
     )
 
 
-def _memory() -> dict[str, int]:
-    """Return the peak resident bytes of each side on rolling perplexity, one process each."""
+def _memory() -> dict[str, dict[str, int]]:
+    """Return the resident bytes of each side, one process each: with the model loaded, and at most.
+
+    The peak is that of rolling perplexity; see `tests.bench.memory`.
+    """
     found = {}
-    for side in ("slmbench", "lm-eval hf"):
-        command = [sys.executable, "-m", "tests.bench.memory", side]
-        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        found[side] = int(out.split()[-1])
+    with tempfile.TemporaryDirectory() as folder:
+        write(memory.SHAPE, Path(folder))
+        for side in ("slmbench", "lm-eval hf"):
+            command = [sys.executable, "-m", "tests.bench.memory", side, folder]
+            out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            loaded, peak = map(int, out.split()[-2:])
+            found[side] = {"loaded": loaded, "peak": peak}
     return found
 
 
 def _write(
-    path: Path, shape: Shape, options: argparse.Namespace, rows: list[Any], memory: Any
+    path: Path, shape: Shape, options: argparse.Namespace, rows: list[Any], resident: Any
 ) -> None:
     figures = {
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
@@ -158,7 +172,7 @@ def _write(
         "shape": asdict(shape),
         "versions": {name: version(name) for name in ("torch", "transformers", "lm_eval")},
         "rows": rows,
-        "rolling_peak_bytes": memory,
+        "rolling_resident_bytes": resident,
     }
     path.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
 

@@ -1,4 +1,4 @@
-"""The model that is timed: a Llama of chosen sizes with random weights, and its tokenizer."""
+"""The model that is timed: a decoder of chosen sizes with random weights, and its tokenizer."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ _ONE_IN = 40
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a Llama; the defaults are those of SmolLM2-135M."""
+    """Sizes of a model; the defaults are those of SmolLM2-135M.
 
+    Falcon-7B is ``falcon, 4544, 18176, 32, 71, 1, 65024`` (it has no size of its own between its
+    layers: four times the hidden one); Mistral-7B is ``mistral, 4096, 14336, 32, 32, 8, 32000``.
+    """
+
+    architecture: str = "llama"
     hidden: int = 576
     intermediate: int = 1536
     layers: int = 30
@@ -27,22 +32,25 @@ class Shape:
     context: int = 2048
 
 
-def write(shape: Shape, folder: Path) -> Path:
+def write(shape: Shape, folder: Path, dtype: str = "float32") -> Path:
     """Write a seeded random checkpoint and a tokenizer whose token i is the word ``wi``."""
     torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        hidden_size=shape.hidden,
-        intermediate_size=shape.intermediate,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        vocab_size=shape.vocabulary,
-        max_position_embeddings=shape.context,
-        tie_word_embeddings=True,
-        bos_token_id=0,
-        eos_token_id=1,
-    )
-    model = transformers.LlamaForCausalLM(config)
+    settings = {
+        "hidden_size": shape.hidden,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "vocab_size": shape.vocabulary,
+        "max_position_embeddings": shape.context,
+        "tie_word_embeddings": True,
+        "bos_token_id": 0,
+        "eos_token_id": 1,
+    }
+    if shape.architecture == "falcon":
+        settings.update(multi_query=True, parallel_attn=True, alibi=False, bias=False)
+    else:
+        settings.update(intermediate_size=shape.intermediate, num_key_value_heads=shape.kv_heads)
+    config = transformers.AutoConfig.for_model(shape.architecture, **settings)
+    model = transformers.AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))
     for name, weight in model.named_parameters():
         if "embed" not in name and weight.dim() > 1:
             # As drawn, the tied output layer would only repeat the token it has just read.

@@ -62,9 +62,9 @@ def limit(model: Any, pairs: Sequence[Pair]) -> tuple[Callable[[], None], int]:
                 for first in range(0, sizes.count(width), _PASS // _ROW):
                     count = min(_PASS // _ROW, sizes.count(width) - first)
                     ids = torch.randint(5, 1000, (count, width), device=model.device)
-                    hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
+                    hidden = model.base_model(input_ids=ids, use_cache=False)[0]
                     hidden = hidden.flatten(0, 1)
-                    model.lm_head(hidden[: round(predicted * len(hidden) / tokens)])
+                    model.get_output_embeddings()(hidden[: round(predicted * len(hidden) / tokens)])
             if model.device.type == "cuda":
                 torch.cuda.synchronize()
 

@@ -81,9 +81,9 @@ def continuations(items: int, vocabulary: int, seed: int) -> list[Instance]:
 #: name -> (requests, items, lm-eval's method, what the README calls it)
 WORK: dict[str, tuple[Callable[[int, int, int], list[Any]], int, str, str]] = {
     "zero_shot": (zero_shot, 12, "_loglikelihood_tokens", "four choices, zero-shot"),
-    "few_shot_same": (few_shot_same, 16, "_loglikelihood_tokens", "four letters, same five shots"),
+    "few_shot_same": (few_shot_same, 24, "_loglikelihood_tokens", "four letters, same five shots"),
     "few_shot_own": (few_shot_own, 3, "_loglikelihood_tokens", "four choices, own five shots"),
     "rolling": (rolling, 2, "loglikelihood_rolling", "rolling perplexity"),
-    "uneven": (uneven, 32, "generate_until", "greedy answers of uneven length"),
+    "uneven": (uneven, 96, "generate_until", "greedy answers of uneven length"),
     "continuations": (continuations, 25, "generate_until", "25 sampled continuations"),
 }

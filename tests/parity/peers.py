@@ -19,11 +19,16 @@ Score = tuple[float, bool]
 
 
 def ours(
-    path: Path, batch_size: int = 4, dtype: str = "float32", max_length: int | None = None
+    path: Path,
+    batch_size: int | None = 4,
+    dtype: str = "float32",
+    max_length: int | None = None,
+    token_budget: int | None = None,
 ) -> HuggingFace:
     spec = ModelSpec(
-        target=str(path), dtype=dtype, batch_size=batch_size, device="cpu", max_length=max_length
-    )
+        target=str(path), dtype=dtype, batch_size=batch_size, device="cpu", max_length=max_length,
+        token_budget=token_budget,
+    )  # fmt: skip
     return HuggingFace(spec, str(path))
 
 

@@ -59,9 +59,9 @@ def test_scores_depend_on_no_batch_and_no_order(name: str, checkpoint: Build) ->
     first = ours(checkpoint(name), batch_size=3).loglikelihood(pairs)
     backend = ours(checkpoint(name), batch_size=3)
     assert backend.loglikelihood(pairs) == first
-    for size in (1, 16):
-        backend.batch_size = size
-        assert _furthest(backend.loglikelihood(pairs), first) <= _APART_BATCHES
+    for size, budget in ((1, 16), (None, None)):
+        other = ours(checkpoint(name), batch_size=size, token_budget=budget)
+        assert _furthest(other.loglikelihood(pairs), first) <= _APART_BATCHES
     order = random.Random(7).sample(range(len(pairs)), len(pairs))
     mixed = backend.loglikelihood([pairs[index] for index in order])
     assert _furthest(mixed, [first[index] for index in order]) <= _APART_BATCHES
