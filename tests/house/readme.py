@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from typing import Any
 
 from slmbench.cli.app import usage
 from slmbench.plan.tasks import local_tasks
@@ -26,7 +28,49 @@ def tasks_block() -> str:
     return "\n".join(["| name | kind | items |", "|---|---|---|", *rows])
 
 
-BLOCKS = {"help": help_block, "tasks": tasks_block}
+def bench_block() -> str:
+    """Return the table of the last committed ``python -m tests.bench``."""
+    figures = json.loads((ROOT / "tests" / "bench" / "results.json").read_text("utf-8"))
+    rows = [
+        f"| {row['title']} | {row['dtype']} | {row['ratio']} ({row['ratio_low']} to "
+        f"{row['ratio_high']}) | {_percent(row['share_of_limit'])} | {row['lm_eval_batch']} |"
+        for row in figures["rows"]
+    ]
+    head = [
+        "| work | dtype | times as fast as lm-eval `hf` | share of the limit | lm-eval's batch |",
+        "|---|---|---|---|---|",
+    ]
+    resident = figures["rolling_resident_bytes"]
+    lines = [*head, *rows, "", _measured_with(figures)]
+    if resident:
+        peaks = {side: f"{each['peak'] / 1e9:.2f} GB" for side, each in resident.items()}
+        loaded = f"{resident['slmbench']['loaded'] / 1e9:.2f} GB"
+        lines.append(
+            "Peak resident memory of rolling perplexity over 2,048 tokens at a vocabulary of "
+            f"151,936: {peaks['slmbench']} against {peaks['lm-eval hf']}, of which {loaded} is the "
+            "process with its model loaded."
+        )
+    return "\n".join(lines)
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"
+
+
+def _measured_with(figures: dict[str, Any]) -> str:
+    shape, versions = figures["shape"], figures["versions"]
+    return (
+        f"Median (lowest to highest) of {figures['rounds']} interleaved rounds in one process on "
+        f"the same random weights: a {shape['architecture'].capitalize()} shape of "
+        f"{shape['layers']} layers, hidden size {shape['hidden']} and a vocabulary of "
+        f"{shape['vocabulary']:,}; {figures['threads']} threads of a {figures['device']}; lm-eval "
+        f"{versions['lm_eval']} at its best batch size, transformers {versions['transformers']}, "
+        f"torch {versions['torch']}. The limit is a plain forward pass over the same distinct "
+        "tokens."
+    )
+
+
+BLOCKS = {"help": help_block, "tasks": tasks_block, "bench": bench_block}
 
 
 def block_in(text: str, name: str) -> str | None:

@@ -24,8 +24,9 @@ def test_rewriting_changes_the_blocks_and_nothing_else() -> None:
     blocks = (
         "<!-- help:start -->\nold\n<!-- help:end -->",
         "<!-- tasks:start --><!-- tasks:end -->",
+        "<!-- bench:start --><!-- bench:end -->",
     )
-    page = f"# a\n{blocks[0]}\nb\n{blocks[1]}\n"
+    page = f"# a\n{blocks[0]}\nb\n{blocks[1]}\n{blocks[2]}\n"
     new = rewritten(page)
     assert {name: block_in(new, name) for name in BLOCKS} == {
         n: make() for n, make in BLOCKS.items()
