@@ -113,7 +113,8 @@ class Engine:
                 decode=self._decode,
                 penalty=self._model.generation_config.repetition_penalty or 1.0,
             )
-        self._generator.rows = min(self._generator.rows, rows)
+        # Anew for each call: one call of long prompts must not slow down those after it.
+        self._generator.rows = rows
         return self._generator.run(prompts, how, k)
 
     def notes(self) -> tuple[str, ...]:
