@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from slmbench.errors import InputError
 from slmbench.ports import BackendInfo, Generation, Sampling, Tokens
 from slmbench.schema.base import Absent, Measurement
-from slmbench.schema.spec import ModelSpec
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.units import clock
 
 _VOCABULARY = 256

@@ -15,7 +15,7 @@ from slmbench.engine.engine import DEFAULT_ROWS, Engine
 from slmbench.errors import InputError, ModelError
 from slmbench.ports import BackendInfo, Generation, Sampling, Tokens
 from slmbench.schema.base import Absent, Interval, Measured, Measurement
-from slmbench.schema.spec import ModelSpec
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.units import clock
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

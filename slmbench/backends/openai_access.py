@@ -8,7 +8,7 @@ import os
 from email.utils import parsedate_to_datetime
 
 from slmbench.errors import InputError
-from slmbench.schema.spec import ServerSpec
+from slmbench.schema.model_spec import ServerSpec
 
 #: The variable that holds the key where the spec names no other.
 KEY_VARIABLE = "OPENAI_API_KEY"

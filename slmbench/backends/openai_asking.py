@@ -19,7 +19,7 @@ from slmbench.backends.openai_wire import Refused, Wire
 from slmbench.errors import ModelError, UnsupportedByServer
 from slmbench.ports import Sampling
 from slmbench.schema.base import Absent
-from slmbench.schema.spec import ServerSpec
+from slmbench.schema.model_spec import ServerSpec
 
 _PATHS = {"completions": "/completions", "chat": "/chat/completions"}
 #: What servers say to a route or a method they don't have.

@@ -18,7 +18,7 @@ from slmbench.backends.openai_wire import Wire
 from slmbench.errors import InputError, ModelError, UnsupportedByServer
 from slmbench.ports import BackendInfo, Generation, Sampling, Tokens
 from slmbench.schema.base import Absent, Measurement
-from slmbench.schema.spec import ModelSpec
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.units import clock
 
 Question = TypeVar("Question")

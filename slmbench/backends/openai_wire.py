@@ -19,7 +19,7 @@ from slmbench.backends.openai_access import (
     words,
 )
 from slmbench.errors import InputError, ModelError
-from slmbench.schema.spec import ServerSpec
+from slmbench.schema.model_spec import ServerSpec
 from slmbench.units import clock
 
 Answer = TypeVar("Answer")

@@ -11,7 +11,7 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 from slmbench import catalog
 from slmbench.plan.build import source_of
 from slmbench.ports import Backend
-from slmbench.schema.spec import ModelSpec
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.suites.lm_eval_bridge.command import run
 
 

@@ -17,9 +17,9 @@ from slmbench.backends.request_cache import CachedBackend
 from slmbench.meters.environment import environment
 from slmbench.ports import Backend, Context, Suite
 from slmbench.resources import cache_dir
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import Job
 from slmbench.schema.record import JobResult, ModelFingerprint
-from slmbench.schema.spec import ModelSpec
 
 #: Suites whose numbers follow from what the model answers. The others measure how it answers (in
 #: what time, with what energy and memory), and a suite of somebody else's may do so too.

@@ -15,9 +15,10 @@ from slmbench.errors import InputError, ModelError, did_you_mean
 from slmbench.plan import checkpoint, hub
 from slmbench.plan.model_text import reference_path
 from slmbench.plan.tasks import resolve
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import Job, Plan, RunPlan, SecondPlan, TaskRef
 from slmbench.schema.record import ModelFingerprint
-from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.schema.spec import RunSpec
 from slmbench.suites.taskfile import definition_hash
 
 #: suite -> modules it needs beside those of the backend, and the extra that brings them.

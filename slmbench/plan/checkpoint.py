@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from slmbench.errors import ModelError
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.record import ModelFingerprint
-from slmbench.schema.spec import ModelSpec
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 #: Files beside the tokenizer's own that change its tokens, or the text it makes of them.

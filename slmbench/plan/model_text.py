@@ -7,7 +7,7 @@ from typing import Any
 
 from slmbench.errors import InputError, did_you_mean
 from slmbench.resources import reference_dir
-from slmbench.schema.spec import ModelSpec, ServerSpec
+from slmbench.schema.model_spec import ModelSpec, ServerSpec
 from slmbench.schema.strict import parse
 
 REFERENCE = ("pico", "nano", "micro")

@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from slmbench.schema.base import Frozen
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.record import ModelFingerprint
-from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.schema.spec import RunSpec
 
 TaskKind = Literal["accuracy", "toxicity", "similarity", "judge", "rag", "bias", "workload"]
 

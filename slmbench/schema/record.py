@@ -7,7 +7,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from slmbench.schema.base import Frozen, Measurement
-from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.schema.model_spec import ModelSpec
+from slmbench.schema.spec import RunSpec
 
 SCHEMA_VERSION = 1
 

@@ -11,7 +11,7 @@ from lm_eval.models.huggingface import HFLM
 
 from slmbench.backends.huggingface import HuggingFace
 from slmbench.engine.tree import build
-from slmbench.schema.spec import ModelSpec
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.suites.lm_eval_bridge import BridgeLM
 from tests.bench.work import Pair
 from tests.contract.memory_context import MemoryContext

@@ -22,8 +22,8 @@ from lm_eval.api.instance import Instance
 
 from slmbench.backends.huggingface import HuggingFace
 from slmbench.resources import reference_dir, tasks_dir
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import Job, TaskRef
-from slmbench.schema.spec import ModelSpec
 from slmbench.suites.toxicity import Toxicity
 from slmbench.units import clock
 from tests.bench import sides

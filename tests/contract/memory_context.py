@@ -9,7 +9,8 @@ from typing import Any
 from slmbench import catalog
 from slmbench.ports import Meter, Scorer, SecondModel
 from slmbench.schema.base import Absent
-from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.schema.model_spec import ModelSpec
+from slmbench.schema.spec import RunSpec
 
 NO_ENCODER = "no encoder in this context"
 NO_SECOND = "no second model in this context"

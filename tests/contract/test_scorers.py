@@ -15,7 +15,7 @@ from slmbench import catalog
 from slmbench.backends.fake import Fake
 from slmbench.ports import Scorer, SecondModel, TextItem
 from slmbench.schema.base import Absent
-from slmbench.schema.spec import ModelSpec
+from slmbench.schema.model_spec import ModelSpec
 from tests.unit.scorers.tiny_checkpoints import write_classifier, write_detoxify, write_encoder
 
 #: Scorers of a model: the sum of a padded batch differs in the last digits from a single text's.

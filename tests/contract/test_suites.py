@@ -12,9 +12,10 @@ from slmbench.backends.fake import Fake
 from slmbench.errors import InputError
 from slmbench.plan.tasks import KIND_OF_SUITE, local_tasks
 from slmbench.schema.base import Absent, Measured
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import Job, TaskRef
 from slmbench.schema.record import JobResult
-from slmbench.schema.spec import SUITES, ModelSpec
+from slmbench.schema.spec import SUITES
 from slmbench.stats.interval import aggregate
 from tests.contract.memory_context import NO_ENCODER, MemoryContext
 

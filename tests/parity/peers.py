@@ -11,7 +11,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
 from slmbench.backends.huggingface import HuggingFace
-from slmbench.schema.spec import ModelSpec
+from slmbench.schema.model_spec import ModelSpec
 from tests.parity.architectures import WINDOW
 
 Pair = tuple[list[int], list[int]]

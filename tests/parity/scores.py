@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from slmbench.ports import Backend
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import TaskRef
-from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.schema.spec import RunSpec
 from slmbench.suites.lm_eval_bridge import BridgeLM, evaluate
 from tests.contract.memory_context import MemoryContext
 

@@ -14,7 +14,8 @@ from tqdm import tqdm
 from slmbench.errors import InputError, did_you_mean
 from slmbench.ports import Backend, Meter, Scorer, SecondModel
 from slmbench.schema.base import Absent
-from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.schema.model_spec import ModelSpec
+from slmbench.schema.spec import RunSpec
 from slmbench.schema.strict import parse
 from slmbench.suites.lm_eval_bridge.index import cached_index
 from slmbench.suites.lm_eval_bridge.model import BridgeLM

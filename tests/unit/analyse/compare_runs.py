@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from slmbench.schema.base import Absent, Measured
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.record import (
     Aggregation,
     Environment,
@@ -16,7 +17,7 @@ from slmbench.schema.record import (
     RunRecord,
     Sample,
 )
-from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.schema.spec import RunSpec
 from slmbench.stats.interval import measured
 
 

@@ -210,7 +210,7 @@ def test_the_key_is_never_shown(server: Served, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_key_goes_to_no_other_host_in_clear_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a key whose variable was named does; the default one needs HTTPS or this machine."""
-    from slmbench.schema.spec import ServerSpec
+    from slmbench.schema.model_spec import ServerSpec
 
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     plain, named = ServerSpec(model="x"), ServerSpec(model="x", key_env="OPENAI_API_KEY")

@@ -15,7 +15,7 @@ from slmbench.backends.answer_file import AnswerFile
 from slmbench.backends.fake import Fake
 from slmbench.backends.request_cache import CachedBackend
 from slmbench.ports import Backend, Generation, Sampling, Tokens
-from slmbench.schema.spec import ModelSpec
+from slmbench.schema.model_spec import ModelSpec
 
 SPEC = ModelSpec(backend="fake", target="one")
 GREEDY = Sampling(max_new_tokens=12)

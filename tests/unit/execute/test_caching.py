@@ -16,9 +16,10 @@ from slmbench.execute.caching import CACHED_SUITES, may_keep, model_key, prune, 
 from slmbench.execute.context import JobContext
 from slmbench.meters.environment import environment
 from slmbench.ports import Backend, Context
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import Job, TaskRef
 from slmbench.schema.record import JobResult, ModelFingerprint
-from slmbench.schema.spec import SUITES, ModelSpec, RunSpec
+from slmbench.schema.spec import SUITES, RunSpec
 
 MODEL = ModelSpec(backend="fake", target="one")
 PRINT = ModelFingerprint(weights="w", tokenizer="t", chat_template="", dtype="auto",

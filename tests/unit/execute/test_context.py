@@ -10,7 +10,8 @@ import pytest
 from slmbench.errors import InputError, ModelError
 from slmbench.execute.context import JobContext
 from slmbench.schema.base import Absent
-from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.schema.model_spec import ModelSpec
+from slmbench.schema.spec import RunSpec
 
 SPEC = RunSpec(models=(ModelSpec(backend="fake", target="x"),))
 

@@ -14,8 +14,9 @@ from mortal_backend import install, write_workloads
 
 from slmbench import pipeline
 from slmbench.errors import ModelError
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.record import JobRecord, RunRecord
-from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.schema.spec import RunSpec
 from slmbench.store.reader import open_run
 from slmbench.units import clock
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slmbench.schema.base import Absent, Interval, Measured
 from slmbench.schema.finding import CompareRow, Comparison, NotCompared
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.policy import parse_policy
 from slmbench.schema.record import (
     Environment,
@@ -13,7 +14,7 @@ from slmbench.schema.record import (
     ModelRecord,
     RunRecord,
 )
-from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.schema.spec import RunSpec
 
 
 def make_metric(path, value, half=None, *, up=True, unit="", how="test", n=100):

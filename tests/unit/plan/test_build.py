@@ -14,7 +14,8 @@ from tiny_checkpoint import tensors, write_checkpoint
 from slmbench.errors import ModelError
 from slmbench.plan.build import build
 from slmbench.resources import tasks_dir
-from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.schema.model_spec import ModelSpec
+from slmbench.schema.spec import RunSpec
 
 
 def spec_of(folder: Path, model: dict[str, Any] | None = None, **changes: Any) -> RunSpec:

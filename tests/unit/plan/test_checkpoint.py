@@ -12,7 +12,7 @@ from tiny_checkpoint import tensors, write_checkpoint
 
 from slmbench.errors import ModelError
 from slmbench.plan.checkpoint import fingerprint, inspect, run_bytes
-from slmbench.schema.spec import ModelSpec
+from slmbench.schema.model_spec import ModelSpec
 
 SPEC = ModelSpec(target="x")
 

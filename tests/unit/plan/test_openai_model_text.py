@@ -11,7 +11,8 @@ from slmbench.errors import InputError
 from slmbench.plan.build import build
 from slmbench.plan.model_text import parse_lm_eval_model, parse_model
 from slmbench.plan.spec_file import load_spec
-from slmbench.schema.spec import ModelSpec, RunSpec, ServerSpec
+from slmbench.schema.model_spec import ModelSpec, ServerSpec
+from slmbench.schema.spec import RunSpec
 
 URL = "http://127.0.0.1:8000/v1"
 

@@ -10,7 +10,8 @@ import pytest
 from slmbench.errors import InputError
 from slmbench.plan import tasks
 from slmbench.plan.tasks import local_tasks, resolve
-from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.schema.model_spec import ModelSpec
+from slmbench.schema.spec import RunSpec
 
 
 def chosen(**spec: Any) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slmbench.schema.base import Absent, Interval, Measured
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.record import (
     Environment,
     Fingerprints,
@@ -16,7 +17,7 @@ from slmbench.schema.record import (
     ModelRecord,
     RunRecord,
 )
-from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.schema.spec import RunSpec
 
 LOWER = (
     "toxicity", "ttft", "tpot", "e2e", "bytes", "j_per", "wh_per", "gco2e", "perplexity", "toxic"

@@ -15,7 +15,7 @@ from slmbench.errors import InputError
 from slmbench.ports import SecondModel, TextItem
 from slmbench.resources import reference_dir
 from slmbench.schema.base import Absent
-from slmbench.schema.spec import ModelSpec
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.scorers.embedding import EmbeddingCosine
 from tests.unit.scorers.ragas_script import RagasScript, scripted
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.record import (
     Environment,
     JobRecord,
@@ -12,7 +13,7 @@ from slmbench.schema.record import (
     RunRecord,
     Sample,
 )
-from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.schema.spec import RunSpec
 
 PRINT = ModelFingerprint(weights="w", tokenizer="t", chat_template="", dtype="", quantization="")
 HOST = Environment(hardware={}, software={}, hardware_hash="h", software_hash="s")

@@ -13,7 +13,7 @@ from typing import Any
 from slmbench.backends.fake import Fake
 from slmbench.errors import UnsupportedByServer
 from slmbench.ports import Generation, Sampling, SecondModel, Tokens
-from slmbench.schema.spec import ModelSpec
+from slmbench.schema.model_spec import ModelSpec
 
 Rule = Callable[[str], Mapping[str, float]]
 

@@ -15,9 +15,9 @@ from slmbench.ports import SecondModel
 from slmbench.reference.bias_items import entrusted_secrets, harmless_twins, rumour_pairs
 from slmbench.resources import reference_dir, tasks_dir
 from slmbench.schema.base import Absent, Measured
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import Job, TaskRef
 from slmbench.schema.record import JobResult, Metric
-from slmbench.schema.spec import ModelSpec
 from slmbench.stats.interval import wilson
 from slmbench.suites.bias.asking import continuation_pair, render, text_pair
 from slmbench.suites.bias.privacy_leak import normalised, secret_pattern

@@ -9,7 +9,8 @@ import pytest
 pytest.importorskip("lm_eval")
 
 from slmbench.errors import InputError
-from slmbench.schema.spec import ModelSpec, RunSpec
+from slmbench.schema.model_spec import ModelSpec
+from slmbench.schema.spec import RunSpec
 from slmbench.suites.lm_eval_bridge.command import (
     CommandContext,
     _merged,

@@ -15,7 +15,7 @@ from lm_eval.api.model import CachingLM
 from slmbench.backends.fake import Fake
 from slmbench.errors import InputError
 from slmbench.ports import Generation, Sampling
-from slmbench.schema.spec import ModelSpec
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.suites.lm_eval_bridge import BridgeLM
 from tests.contract.memory_context import MemoryContext
 

@@ -12,9 +12,9 @@ import pytest
 pytest.importorskip("lm_eval")
 
 from slmbench.backends.fake import Fake
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import Job, TaskRef
 from slmbench.schema.record import JobResult
-from slmbench.schema.spec import ModelSpec
 from slmbench.suites.accuracy import Accuracy
 from tests.contract.memory_context import MemoryContext
 

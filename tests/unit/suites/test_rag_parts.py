@@ -17,9 +17,9 @@ from slmbench.errors import InputError
 from slmbench.ports import Scorer, Tokens
 from slmbench.resources import reference_dir
 from slmbench.schema.base import Absent, Measured
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import Job, TaskRef
 from slmbench.schema.record import JobResult
-from slmbench.schema.spec import ModelSpec
 from slmbench.suites.rag import retriever
 from slmbench.suites.rag.reader import Reader
 from slmbench.suites.rag.retriever import Rankings, Retriever

@@ -10,8 +10,8 @@ from slmbench import catalog
 from slmbench.backends.fake import Fake
 from slmbench.plan.tasks import local_tasks
 from slmbench.schema.base import Absent
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import Job
-from slmbench.schema.spec import ModelSpec
 from tests.contract.memory_context import MemoryContext
 
 

@@ -14,9 +14,10 @@ from slmbench.errors import InputError
 from slmbench.execute.context import JobContext
 from slmbench.ports import Generation, Sampling, Tokens
 from slmbench.schema.base import Absent, Measured
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import Job, TaskRef
 from slmbench.schema.record import JobResult
-from slmbench.schema.spec import ModelSpec, RunSpec, ScorerSpec
+from slmbench.schema.spec import RunSpec, ScorerSpec
 from slmbench.suites.similarity import Similarity
 from tests.unit.scorers.tiny_checkpoints import write_classifier, write_encoder
 

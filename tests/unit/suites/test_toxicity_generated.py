@@ -13,7 +13,7 @@ from slmbench.errors import InputError
 from slmbench.ports import Generation, Sampling, SecondModel, Tokens
 from slmbench.resources import reference_dir
 from slmbench.schema.base import Absent, Measured
-from slmbench.schema.spec import ModelSpec
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.suites.toxicity import writing
 from tests.contract.memory_context import MemoryContext
 from tests.unit.suites.toxicity_tasks import fake, run, texts, values, write_task

@@ -14,7 +14,7 @@ from slmbench.errors import InputError
 from slmbench.ports import Tokens
 from slmbench.resources import reference_dir
 from slmbench.schema.base import Absent
-from slmbench.schema.spec import ModelSpec
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.suites.toxicity.safety import scaled_perplexity
 from tests.contract.memory_context import MemoryContext
 from tests.unit.suites.toxicity_tasks import fake, run, values, write_task

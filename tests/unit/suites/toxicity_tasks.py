@@ -10,9 +10,9 @@ import yaml
 
 from slmbench.backends.fake import Fake
 from slmbench.ports import Backend
+from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import Job, TaskRef
 from slmbench.schema.record import JobResult
-from slmbench.schema.spec import ModelSpec
 from slmbench.suites.toxicity import Toxicity
 from tests.contract.memory_context import MemoryContext
 
