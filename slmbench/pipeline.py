@@ -1,4 +1,7 @@
-"""The flow on one screen: spec -> plan -> execute -> record -> analyse -> render | gate."""
+"""The flow on one screen: spec -> plan -> execute -> record -> analyse -> render | gate.
+
+A stage is imported where it begins: a plan must not wait for the libraries of records and pages.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,14 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from slmbench.analyse.board import board
-from slmbench.errors import InputError, ModelError, NotComparable
-from slmbench.execute.local import LocalExecutor, Observer
-from slmbench.gate.policy import load_policy
-from slmbench.plan import hub
-from slmbench.plan.build import build, fingerprint_of
-from slmbench.render.leaderboard import render_leaderboard
+from slmbench.errors import ModelError, NotComparable
+from slmbench.plan.build import build, fingerprint_of, require_ready
+from slmbench.ports import Observer
 from slmbench.schema.finding import Comparison
 from slmbench.schema.plan import Plan
 from slmbench.schema.record import RunRecord
 from slmbench.schema.spec import RunSpec
 from slmbench.schema.verdict import Verdict
-from slmbench.store.pages import save_page
-from slmbench.store.reader import find_run, list_runs
-from slmbench.store.remote import open_for_writing
 
 
 def plan(spec: RunSpec) -> Plan:
@@ -35,13 +31,10 @@ def run(spec: RunSpec, store: str, observer: Observer, resume: bool = False) -> 
         InputError: a model, task or flag is wrong; nothing was run where it could be seen before.
         SaveError: the store refused a write.
     """
-    planned = build(spec)
-    lacking = "; ".join(dict.fromkeys(each for run in planned.runs for each in run.blocking))
-    if lacking:
-        raise InputError(f"This request needs packages that aren't installed: {lacking}.")
-    to_fetch = [run.model.target for run in planned.runs if run.fingerprint is None]
-    if to_fetch:
-        hub.require_hub(to_fetch)
+    from slmbench.execute.local import LocalExecutor
+    from slmbench.store.remote import open_for_writing
+
+    planned = require_ready(build(spec))
     place, saved = open_for_writing(store, resume)
     executor = LocalExecutor(place, observer, resume, fingerprint_of, saved)
     records = executor.execute(planned)
@@ -52,8 +45,8 @@ def run(spec: RunSpec, store: str, observer: Observer, resume: bool = False) -> 
 
 def compare(baseline: str, candidate: str, store: str) -> Comparison:
     """Compare two recorded runs metric by metric."""
-    # Here, not above: scipy's import takes longer than a whole plan.
     from slmbench.analyse.compare import compare as compare_runs
+    from slmbench.store.reader import find_run
 
     return compare_runs(find_run(baseline, store), find_run(candidate, store))
 
@@ -62,6 +55,8 @@ def gate(policy_path: str, baseline: str | None, candidate: str, store: str) -> 
     """Hold a recorded run, and its baseline where a rule needs one, against a policy."""
     from slmbench.analyse.compare import compare as compare_runs
     from slmbench.gate.judge import judge
+    from slmbench.gate.policy import load_policy
+    from slmbench.store.reader import find_run
 
     policy = load_policy(policy_path)
     new = find_run(candidate, store)
@@ -76,5 +71,10 @@ def gate(policy_path: str, baseline: str | None, candidate: str, store: str) -> 
 
 def rank(stores: list[str], folder: str, title: str = "Model leaderboard") -> Path:
     """Write the leaderboard page of every run in the stores and return its path."""
+    from slmbench.analyse.board import board
+    from slmbench.render.leaderboard import render_leaderboard
+    from slmbench.store.pages import save_page
+    from slmbench.store.reader import list_runs
+
     records = [run.record for store in stores for run in list_runs(store)]
     return save_page(Path(folder) / "index.html", render_leaderboard(board(records, title)))

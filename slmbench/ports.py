@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from slmbench.schema.base import Absent, Measurement
 from slmbench.schema.plan import Job, Plan
-from slmbench.schema.record import JobResult, RunRecord
+from slmbench.schema.record import JobRecord, JobResult, RunRecord
 from slmbench.schema.spec import RunSpec
 
 Tokens = Sequence[int]
@@ -163,6 +163,22 @@ class Suite(Protocol):
 
     def run(self, job: Job, backend: Backend, context: Context) -> JobResult:
         """Ask the task's items and return metrics, samples and raw readings."""
+
+
+class Observer(Protocol):
+    """Who is told how a run goes; the command line draws its bars with it."""
+
+    def run_started(self, model: str, jobs: int, resumed: bool) -> None:
+        """Tell that a model's jobs begin."""
+
+    def job_started(self, model: str, job_id: str) -> None:
+        """Tell that a job begins."""
+
+    def job_progress(self, model: str, job_id: str, done: int, total: int) -> None:
+        """Tell how far a job is."""
+
+    def job_ended(self, model: str, job: JobRecord) -> None:
+        """Tell how a job ended."""
 
 
 @runtime_checkable

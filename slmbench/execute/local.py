@@ -5,30 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from slmbench.execute.process import WorkerDied, WorkerProcess
 from slmbench.execute.run_state import RunState
+from slmbench.ports import Observer
 from slmbench.schema.plan import Job, Plan, RunPlan
-from slmbench.schema.record import JobRecord, JobResult, ModelFingerprint, RunRecord
+from slmbench.schema.record import JobResult, ModelFingerprint, RunRecord
 from slmbench.store.reader import scan_runs
 from slmbench.units import clock
-
-
-class Observer(Protocol):
-    """Who is told how a run goes; the command line draws its bars with it."""
-
-    def run_started(self, model: str, jobs: int, resumed: bool) -> None:
-        """Tell that a model's jobs begin."""
-
-    def job_started(self, model: str, job_id: str) -> None:
-        """Tell that a job begins."""
-
-    def job_progress(self, model: str, job_id: str, done: int, total: int) -> None:
-        """Tell how far a job is."""
-
-    def job_ended(self, model: str, job: JobRecord) -> None:
-        """Tell how a job ended."""
 
 
 @dataclass(frozen=True)

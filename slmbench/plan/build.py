@@ -58,6 +58,21 @@ def build(spec: RunSpec) -> Plan:
     return Plan(spec=spec, runs=tuple(_run_plan(spec, model, jobs) for model in spec.models))
 
 
+def require_ready(plan: Plan) -> Plan:
+    """Return a plan that can be run here.
+
+    Raises:
+        InputError: a package that it needs isn't installed, or the hub can't be reached.
+    """
+    lacking = "; ".join(dict.fromkeys(each for run in plan.runs for each in run.blocking))
+    if lacking:
+        raise InputError(f"This request needs packages that aren't installed: {lacking}.")
+    to_fetch = [run.model.target for run in plan.runs if run.fingerprint is None]
+    if to_fetch:
+        hub.require_hub(to_fetch)
+    return plan
+
+
 def _check_scorers(spec: RunSpec) -> None:
     known = catalog.names("scorers")
     for name in spec.scorers.also:

@@ -13,8 +13,11 @@ from slmbench.schema.base import Frozen
 
 Data = TypeVar("Data", bound=Frozen)
 
+#: libyaml's reader where PyYAML was built with it: ten times as fast.
+_SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-class _IgnoreTags(yaml.SafeLoader):
+
+class _IgnoreTags(_SAFE):  # type: ignore[misc]
     """Reads a tagged node (lm-eval's ``!function``) as plain text and never runs it."""
 
 
@@ -32,7 +35,7 @@ def read_yaml(path: Path, ignore_tags: bool = False) -> dict[str, Any]:
         InputError: no such file, not YAML, or not a mapping.
     """
     try:
-        loader = _IgnoreTags if ignore_tags else yaml.SafeLoader
+        loader = _IgnoreTags if ignore_tags else _SAFE
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
     except FileNotFoundError as error:
         raise InputError(f"No file '{path}'.") from error
