@@ -17,8 +17,11 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from slmbench.engine.cache import KeyValues
+from slmbench.engine.partial_attention import merged, over_path, over_prompts, over_row
+from slmbench.engine.prompts import SharedPrompts
 
-_flash: Any = getattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", None)
+#: What an attention may be asked for beyond scaled dot products.
+_SPECIAL = ("position_bias", "softcap", "s_aux", "cache", "sinks")
 
 
 class TreeUnsupportedError(Exception):
@@ -36,6 +39,8 @@ class TreeAttention:
         prefix: keys and values of the cached path by layer, each (1, key/value heads, path, size).
         path: tokens of the cached path.
         split: attend to the path and to the row apart, without a copy of the path for each row.
+        shared: prompts that rows continue, between the path and the row; their tokens stand first
+            among the keys of a row. Read apart too, so only where ``split``.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class TreeAttention:
         prefix: list[KeyValues],
         path: int,
         split: bool,
+        shared: SharedPrompts | None = None,
     ) -> None:
         self._depths = depths
         self._key_depths = key_depths
@@ -53,6 +59,7 @@ class TreeAttention:
         self._prefix = prefix
         self._path = path
         self._split = split
+        self._shared = shared
         self._parts: dict[int, _Parts] = {}
         self.masks_made = 0
         self.attentions_made = 0
@@ -102,10 +109,13 @@ class TreeAttention:
         return allowed
 
     def _parted(self, allowed: torch.Tensor, dtype: torch.dtype) -> _Parts:
-        path, row = allowed.split([self._path, allowed.shape[-1] - self._path], dim=-1)
+        width = 0 if self._shared is None else self._shared.width
+        sizes = [self._path, width, allowed.shape[-1] - self._path - width]
+        path, prompt, row = allowed.split(sizes, dim=-1)
         return _Parts(
             whole=allowed,
             path=None if bool(path.all()) else _additive(path, dtype),
+            prompt=None if bool(prompt.all()) else _additive(prompt, dtype),
             row=None if _is_chain(row) else _additive(row, dtype),
         )
 
@@ -126,26 +136,38 @@ class TreeAttention:
         if parts is None or special or query.shape[-1] != value.shape[-1]:
             raise TreeUnsupportedError("an attention of its own")
         self.attentions_made += 1
-        prefix = self._prefix[module.layer_idx] if self._prefix else None
-        path_mask, row_mask = parts.folded(query.shape[1] // key.shape[1])
-        out = attend(query, key, value, row_mask, prefix, path_mask, scaling)
-        return out.transpose(1, 2), None
+        layer, group = module.layer_idx, query.shape[1] // key.shape[1]
+        path_mask, row_mask = parts.folded(group)
+        found = over_row(query, key, value, row_mask, scaling)
+        if self._shared is not None:
+            mask = parts.prompted(self._shared, group)
+            found = merged(found, over_prompts(query, self._shared, layer, mask, scaling))
+        if self._prefix:
+            keys, values = self._prefix[layer]
+            found = merged(found, over_path(query, keys, values, path_mask, scaling))
+        return found[0].transpose(1, 2), None
 
 
 class _Parts:
-    """One mask, taken apart into that of the path and that of the row.
+    """One mask, taken apart into that of the path, that of a shared prompt and that of the row.
 
-    The path's is None where all of it is seen, the row's where every row is one chain.
+    The first two are None where all is seen, the row's where every row is one chain.
     """
 
     def __init__(
-        self, whole: torch.Tensor, path: torch.Tensor | None, row: torch.Tensor | None
+        self,
+        whole: torch.Tensor,
+        path: torch.Tensor | None,
+        prompt: torch.Tensor | None,
+        row: torch.Tensor | None,
     ) -> None:
         # Held, so that no other mask can get its id while this pass runs.
         self._whole = whole
         self._path = path
+        self._prompt = prompt
         self._row = row
         self._folded: dict[int, tuple[torch.Tensor | None, torch.Tensor | None]] = {}
+        self._prompted: dict[int, torch.Tensor | None] = {}
 
     def folded(self, group: int) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Return both masks for ``group`` query heads folded into the query length.
@@ -160,6 +182,15 @@ class _Parts:
             self._folded[group] = path, None if row is None else row.repeat(1, 1, group, 1)
         return self._folded[group]
 
+    def prompted(self, shared: SharedPrompts, group: int) -> torch.Tensor | None:
+        """Return the mask of shared prompts, (prompts, 1, most rows of one x group, width)."""
+        if group not in self._prompted:
+            mask = self._prompt
+            if mask is not None:
+                mask = mask[:, 0, 0][shared.index].repeat_interleave(group, dim=1)[:, None]
+            self._prompted[group] = mask
+        return self._prompted[group]
+
 
 def _is_chain(seen: torch.Tensor) -> bool:
     """Say whether every token of every row sees all before it, (rows, 1, width, keys)."""
@@ -169,90 +200,3 @@ def _is_chain(seen: torch.Tensor) -> bool:
 
 def _additive(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return torch.where(seen, 0.0, float("-inf")).to(dtype)
-
-
-#: What an attention may be asked for beyond scaled dot products.
-_SPECIAL = ("position_bias", "softcap", "s_aux", "cache", "sinks")
-
-
-def attend(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    row_mask: torch.Tensor | None,
-    prefix: tuple[torch.Tensor, torch.Tensor] | None,
-    path_mask: torch.Tensor | None,
-    scale: float | None,
-) -> torch.Tensor:
-    """Return softmax(q k / sqrt(d)) v over the keys of a shared prefix and of the row.
-
-    The two are computed apart and merged by their log-sum-exp, as FlashAttention merges blocks
-    (arXiv 2205.14135), so the prefix is read in place for all rows. Query heads that share a
-    key/value head are folded into the query length, so no key is copied for them either.
-
-    Args:
-        query: (rows, heads, width, head size).
-        key: (rows, key/value heads, width, head size); ``value`` alike.
-        row_mask: additive, (rows, 1, group x width, width), group = heads / key/value heads; None
-            where every row is one chain, token after token.
-        prefix: keys and values, each (1, key/value heads, path, head size).
-        path_mask: additive, (1, 1, group x rows x width, path); None where all of it is seen.
-        scale: of the products; None is 1 / sqrt(head size).
-
-    Returns:
-        (rows, heads, width, head size).
-    """
-    own, own_weight = _over_row(query, key, value, row_mask, scale)
-    if prefix is None:
-        return own
-    far, far_weight = _over_path(query, *prefix, path_mask, scale)
-    weight = torch.sigmoid(own_weight - far_weight).to(own.dtype)[..., None]
-    return torch.lerp(far, own, weight)
-
-
-def _over_row(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    mask: torch.Tensor | None,
-    scale: float | None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (attention over the row's own keys, its log-sum-exp (rows, heads, width))."""
-    rows, heads, width, size = query.shape
-    shared = key.shape[1]
-    if mask is None:
-        keys, values = (each.repeat_interleave(heads // shared, dim=1) for each in (key, value))
-        out, weight = _flash(query, keys, values, 0.0, True, scale=scale)
-    else:
-        folded = query.reshape(rows, shared, -1, size)
-        out, weight = _flash(folded, key, value, 0.0, False, attn_mask=mask, scale=scale)
-    return out.reshape(rows, heads, width, size), weight.reshape(rows, heads, width)
-
-
-def _over_path(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    mask: torch.Tensor | None,
-    scale: float | None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (attention over the shared path, its log-sum-exp): all rows as one long query."""
-    rows, heads, width, size = query.shape
-    shared = key.shape[1]
-    group = heads // shared
-    spread = query.reshape(rows, shared, group, width, size).permute(1, 2, 0, 3, 4)
-    spread = spread.reshape(1, shared, group * rows * width, size)
-    out, weight = _flash(spread, key, value, 0.0, False, attn_mask=mask, scale=scale)
-    if mask is not None:
-        # A query that sees nothing of the path (a window ends before it) takes all from the row,
-        # where it always sees itself; what the kernel returns for it has no meaning.
-        weight = weight.masked_fill(torch.isneginf(mask).all(dim=-1), float("-inf"))
-        out = torch.nan_to_num(out)
-    out = out.reshape(shared, group, rows, width, size).permute(2, 0, 1, 3, 4)
-    weight = weight.reshape(shared, group, rows, width).permute(2, 0, 1, 3)
-    return out.reshape(rows, heads, width, size), weight.reshape(rows, heads, width)
-
-
-def can_split(device: torch.device) -> bool:
-    """Say whether torch has the attention with log-sum-exp that `attend` needs here."""
-    return _flash is not None and device.type == "cpu"

@@ -24,6 +24,10 @@ Decode = Callable[[Sequence[int]], str]
 
 #: A shorter shared start of all prompts is not worth a pass of its own.
 _SHORTEST_PATH = 16
+#: Fewer continuations of a prompt than this each get a copy of it.
+_FEWEST_SHARING = 4
+#: Places are given to new prompts when one in so many is free.
+_REFILLED = 4
 #: A pass over prompts gets no smaller than this when memory runs out.
 _FEWEST_TOKENS = 16
 
@@ -127,6 +131,8 @@ class _Wave:
         rows = min(owner.rows, len(prompts) * self._k)
         self._slots = Slots(self._path if owner.split else ROOT, rows)
         self._active: list[_Text] = []
+        # A pass over one new prompt takes nearly as long as one over many.
+        self._spare = max(1, owner.rows // _REFILLED)
 
     def run(self) -> list[list[Generation]]:
         groups = [
@@ -137,7 +143,8 @@ class _Wave:
         with torch.inference_mode():
             while admitted < len(groups) or self._active:
                 room = self._owner.rows - len(self._active)
-                if admitted < len(groups) and (room >= self._k or not self._active):
+                wanted = max(self._k, min(self._spare, self._k * (len(groups) - admitted)))
+                if admitted < len(groups) and (room >= wanted or not self._active):
                     admitted += self._admit(groups[admitted:], max(1, room // self._k))
                 else:
                     self._step()
@@ -173,9 +180,12 @@ class _Wave:
             count += 1
         logits, states, first = self._read_prompts(rests[:count])
         copied = 0 if self._owner.split else self._path.length
+        # Continuations of one prompt read it in place where attention can.
+        shares = self._owner.split and self._k >= _FEWEST_SHARING
+        place = self._slots.share if shares else self._slots.add
         started: list[_Text] = []
         for number, group in enumerate(groups[:count]):
-            self._slots.add(states, number, first, copied + len(rests[number]), self._k)
+            place(states, number, first, copied + len(rests[number]), self._k)
             started.extend(group)
         self._active.extend(started)
         rows = [number for number in range(count) for _ in range(self._k)]
@@ -205,9 +215,18 @@ class _Wave:
         device = model.device
         count, width, path = len(self._active), slots.width, slots.path
         tokens = torch.tensor([[text.tokens[-1]] for text in self._active], device=device)
-        depths = torch.tensor([[path.length + length] for length in slots.lengths], device=device)
-        keys = torch.arange(path.length, path.length + width, device=device).expand(count, -1)
-        tree = TreeAttention(depths, keys, None, path.states, path.length, self._owner.split)
+        starts = path.length + torch.tensor(slots.starts, device=device)[:, None]
+        depths = starts + torch.tensor(slots.lengths, device=device)[:, None]
+        keys = starts + torch.arange(width, device=device)
+        shared, seen = slots.prompts.shared(), None
+        if shared is not None:
+            prompt = path.length + torch.arange(shared.width, device=device)
+            keys = torch.cat([prompt.expand(count, -1), keys], dim=1)
+            own = torch.ones((count, width), dtype=torch.bool, device=device)
+            seen = torch.cat([shared.seen(), own], dim=1)[:, None]
+        tree = TreeAttention(
+            depths, keys, seen, path.states, path.length, self._owner.split, shared
+        )
         with (
             only_predicting(model, [(row, 0) for row in range(count)]),
             tree.active(model.config._attn_implementation),
@@ -230,11 +249,9 @@ class _Wave:
         for text, token in zip(texts, chosen, strict=True):
             text.tokens.append(token)
             text.times.append(now)
-        for row in range(len(self._active) - 1, -1, -1):
-            if self._ended(self._active[row]):
-                self._slots.drop(row)
-                self._active[row] = self._active[-1]
-                self._active.pop()
+        ended = [row for row, text in enumerate(self._active) if self._ended(text)]
+        if ended:
+            self._active = [self._active[row] for row in self._slots.drop(ended)]
 
     def _ended(self, text: _Text) -> bool:
         if len(text.tokens) >= self._how.max_new_tokens or text.tokens[-1] in self._ends:

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from slmbench.engine.ability import Ability
-from slmbench.engine.attention import can_split
 from slmbench.engine.budget import is_out_of_memory
 from slmbench.engine.forward import ROOT, run_pass
 from slmbench.engine.packing import PackedRow
+from slmbench.engine.partial_attention import can_split
 from slmbench.engine.plain import prefix_cache, token_scores
 from slmbench.engine.plain_generation import continue_plainly
 from slmbench.engine.tree import Node, build

@@ -11,7 +11,7 @@ from slmbench.ports import Sampling
 
 #: The nucleus is looked for among so many of the likeliest tokens, then among more, then among all:
 #: to sort a vocabulary takes longer than a small model's forward pass.
-_CANDIDATES = (128, 2048)
+_CANDIDATES = (16, 128, 2048)
 #: Constants of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), as signed 64-bit numbers.
 _STEP = -7046029254386353131
 _MIX = ((30, -4658895280553007687), (27, -7723592293110705685), (31, 1))
@@ -67,21 +67,25 @@ def choose(logits: torch.Tensor, how: Sampling, streams: Sequence[Stream]) -> li
 def _within(scores: torch.Tensor, top_p: float, keys: torch.Tensor) -> list[int]:
     """Return a token from each row's nucleus; what a token draws doesn't depend on the others."""
     found = [-1] * len(keys)
-    total = torch.logsumexp(scores, dim=-1, keepdim=True)
-    left = torch.arange(len(keys), device=scores.device)
-    for count in (*_CANDIDATES, scores.shape[-1]):
-        count = min(count, scores.shape[-1])
-        values, tokens = scores[left].topk(count, dim=-1)
-        chances = torch.exp(values - total[left])
+    every = torch.softmax(scores, dim=-1)
+    # One token alone is the nucleus of many a row, and a maximum is found faster than an order.
+    peaked = every.amax(dim=-1) >= top_p
+    (alone,) = peaked.nonzero(as_tuple=True)
+    for row, token in zip(alone.tolist(), every[alone].argmax(dim=-1).tolist(), strict=True):
+        found[row] = token
+    (left,) = (~peaked).nonzero(as_tuple=True)
+    for count in (*_CANDIDATES, every.shape[-1]):
+        if not len(left):
+            break
+        count = min(count, every.shape[-1])
+        chances, tokens = every[left].topk(count, dim=-1)
         drawn = _first(_nucleus(chances, top_p), tokens, keys[left])
         # A row so flat that its nucleus is wider than the candidates is drawn again from more.
-        flat = (chances.sum(dim=-1) < top_p) & (count < scores.shape[-1])
+        flat = (chances.sum(dim=-1) < top_p) & (count < every.shape[-1])
         for row, token, again in zip(left.tolist(), drawn, flat.tolist(), strict=True):
             if not again:
                 found[row] = token
         left = left[flat]
-        if not len(left):
-            break
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from transformers.cache_utils import Cache
 
 from slmbench.engine.cache import KeyValues
 from slmbench.engine.forward import Path
+from slmbench.engine.prompts import Prompts
 
 #: Columns are added by this many, so that a growing text seldom needs a new buffer.
 _STEP = 64
@@ -17,8 +19,9 @@ _STEP = 64
 class Slots(Cache):  # type: ignore[misc]
     """Rows of keys and values after a shared path; column c of a row is its depth ``path + c``.
 
-    While a token is decoded, row i writes it at column ``lengths[i]`` and every row looks at the
-    first ``width`` columns; the mask hides those that a row hasn't reached.
+    Rows that continue one prompt may read it in place (`share`): then column 0 is the first depth
+    after the prompt. While a token is decoded, row i writes it at column ``lengths[i]`` and every
+    row looks at the first ``width`` columns; the mask hides those that a row hasn't reached.
 
     Args:
         path: what every row comes after; read in place, never copied.
@@ -30,7 +33,10 @@ class Slots(Cache):  # type: ignore[misc]
         super().__init__(layers=[])
         self.path = path
         self._rows = rows
+        self.prompts = Prompts()
+        self.starts: list[int] = []
         self.lengths: list[int] = []
+        self._columns: torch.Tensor | None = None
         self._buffers: list[KeyValues] = []
 
     @property
@@ -49,22 +55,47 @@ class Slots(Cache):  # type: ignore[misc]
             copies: rows to add.
         """
         start = len(self.lengths)
-        self.lengths.extend([length] * copies)
+        self._append(0, length, copies)
         for layer, pair in enumerate(states):
             self._reserve(layer, pair)
             for buffer, source in zip(self._buffers[layer], pair, strict=True):
                 part = source[row : row + 1, :, first : first + length]
                 buffer[start : start + copies, :, :length] = part
 
-    def drop(self, row: int) -> None:
-        """Forget a row; the last one takes its place."""
-        last = len(self.lengths) - 1
-        length = self.lengths[last]
-        for buffers in self._buffers:
-            for buffer in buffers:
-                buffer[row, :, :length] = buffer[last, :, :length]
-        self.lengths[row] = length
-        self.lengths.pop()
+    def share(
+        self, states: list[KeyValues], row: int, first: int, length: int, copies: int
+    ) -> None:
+        """Give ``copies`` new rows the same columns to read in place, once for all of them.
+
+        The arguments are those of `add`; rows of one cache are all added or all share.
+        """
+        self.prompts.add(states, row, first, length, copies)
+        self._append(length, 0, copies)
+
+    def drop(self, rows: Collection[int]) -> list[int]:
+        """Forget rows; later ones take their places.
+
+        Returns:
+            for each row that is left, which row it was.
+        """
+        gone = set(rows)
+        left = len(self.lengths) - len(gone)
+        free = sorted(row for row in gone if row < left)
+        moved = [row for row in range(left, len(self.lengths)) if row not in gone]
+        order = list(range(left))
+        for place, row in zip(free, moved, strict=True):
+            order[place] = row
+        longest = max((self.lengths[row] for row in moved), default=0)
+        if longest:
+            for buffers in self._buffers:
+                for buffer in buffers:
+                    buffer[free, :, :longest] = buffer[moved, :, :longest]
+        self.lengths = [self.lengths[row] for row in order]
+        self.starts = [self.starts[row] for row in order]
+        if not self.prompts.is_empty:
+            self.prompts.keep(order)
+        self._columns = None
+        return order
 
     def update(
         self,
@@ -77,25 +108,40 @@ class Slots(Cache):  # type: ignore[misc]
         """Write one token of every row and return what its attention looks at."""
         count, width = len(self.lengths), self.width
         self._reserve(layer_idx, (key_states, value_states))
-        rows = torch.arange(count, device=key_states.device)
-        columns = torch.tensor(self.lengths, device=key_states.device)
+        even = min(self.lengths) == width - 1
+        if self._columns is None and not even:
+            self._columns = torch.tensor(self.lengths, device=key_states.device)
         seen = []
         for buffer, state in zip(self._buffers[layer_idx], (key_states, value_states), strict=True):
-            buffer[rows, :, columns] = state[:, :, 0]
+            if even:
+                buffer[:count, :, width - 1] = state[:, :, 0]
+            else:
+                rows = torch.arange(count, device=key_states.device)
+                buffer[rows, :, self._columns] = state[:, :, 0]
             seen.append(buffer[:count, :, :width])
         return seen[0], seen[1]
 
     def advance(self) -> None:
         """Count the token that every row wrote."""
         self.lengths = [length + 1 for length in self.lengths]
+        self._columns = None
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
-        """Return the depth that the widest row has reached."""
-        return self.path.length + self.width - 1
+        """Return the columns that the widest row has, those of the path and of a prompt too."""
+        return self._before() + self.width - 1
 
     def get_mask_sizes(self, query_length: int, layer_idx: int) -> tuple[int, int]:
         """Return (keys, offset of the first key) of the mask."""
-        return self.path.length + self.width, 0
+        return self._before() + self.width, 0
+
+    def _before(self) -> int:
+        shared = self.prompts.shared()
+        return self.path.length + (0 if shared is None else shared.width)
+
+    def _append(self, start: int, length: int, copies: int) -> None:
+        self.starts.extend([start] * copies)
+        self.lengths.extend([length] * copies)
+        self._columns = None
 
     def _reserve(self, layer: int, like: KeyValues) -> None:
         """Make the buffers of a layer hold every row and one more column than is in use."""

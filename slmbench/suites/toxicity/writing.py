@@ -12,8 +12,8 @@ from slmbench.ports import Backend, Context, Sampling
 from slmbench.suites.taskfile import GenerationSpec, text_hash
 from slmbench.units import clock
 
-#: Prompts of one call. The backend fills its rows from them; between calls is a checkpoint.
-CHUNK = 32
+#: One call has prompts for so many fills of the backend's rows; between calls is a checkpoint.
+_FILLS = 4
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,10 @@ class Writer:
         turns = _turns(prompts)
         texts: list[list[Text]] = []
         seconds = 0.0
-        for start in range(0, len(prompts), CHUNK):
-            part = range(start, min(start + CHUNK, len(prompts)))
+        # A call that ends with a few rows takes nearly as long as one that ends with all of them.
+        size = _FILLS * max(1, self.backend.batch_size // self.how.samples)
+        for start in range(0, len(prompts), size):
+            part = range(start, min(start + size, len(prompts)))
             key = f"toxicity/{self.name}/{start}/{text_hash(repr([prompts[i] for i in part]))}"
             kept = self.context.checkpoint(key, partial(self._ask, prompts, turns, part))
             seconds += float(kept["seconds"])

@@ -15,12 +15,15 @@ from torch.nn.functional import scaled_dot_product_attention  # noqa: E402
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS  # noqa: E402
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS  # noqa: E402
 
-from slmbench.engine.attention import (  # noqa: E402
-    TreeAttention,
-    TreeUnsupportedError,
-    attend,
+from slmbench.engine.attention import TreeAttention, TreeUnsupportedError  # noqa: E402
+from slmbench.engine.partial_attention import (  # noqa: E402
     can_split,
+    merged,
+    over_path,
+    over_prompts,
+    over_row,
 )
+from slmbench.engine.prompts import Prompts  # noqa: E402
 
 if not can_split(torch.device("cpu")):
     pytest.skip("this torch has no attention with log-sum-exp", allow_module_level=True)
@@ -65,8 +68,10 @@ def _apart(rows: int, width: int, path: int, group: int, **how: Any) -> float:
     if how.get("chain", False):
         own[:], row_mask = torch.ones(width, width).tril().bool(), None
     scale = how.get("scale")
-    found = attend(query, key, value, row_mask, prefix, folded, scale)
+    found, _ = over_row(query, key, value, row_mask, scale)
     if prefix is not None:
+        own_part = over_row(query, key, value, row_mask, scale)
+        found, _ = merged(own_part, over_path(query, *prefix, folded, scale))
         key, value = (
             torch.cat([old.expand(rows, -1, -1, -1), new], dim=2)
             for old, new in zip(prefix, (key, value), strict=True)
@@ -113,8 +118,51 @@ def test_a_query_that_sees_nothing_of_the_path_gets_its_row_exactly() -> None:
     row_mask = torch.zeros((2, 1, 5, 5))
     huge = (torch.full((1, 2, 3, _SIZE), 1e4), torch.full((1, 2, 3, _SIZE), 1e4))
     nothing = torch.full((1, 1, 10, 3), float("-inf"))
-    alone = attend(query, key, value, row_mask, None, None, None)
-    assert torch.equal(attend(query, key, value, row_mask, huge, nothing, None), alone)
+    alone = over_row(query, key, value, row_mask, None)
+    both = merged(alone, over_path(query, *huge, nothing, None))
+    assert torch.equal(both[0], alone[0])
+    assert torch.equal(both[1], alone[1])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    copies=st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    lengths=st.data(),
+    group=st.sampled_from([1, 3]),
+    blind=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_rows_that_share_prompts_attend_as_if_each_had_its_own(
+    copies: list[int], lengths: st.DataObject, group: int, blind: bool, seed: int
+) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    prompts = Prompts()
+    owned = []
+    for count in copies:
+        length = lengths.draw(st.integers(1, 9))
+        pair = tuple(torch.randn((2, _SHARED, length + 2, _SIZE), generator=draw) for _ in range(2))
+        prompts.add([pair], 1, 1, length, count)
+        owned += [tuple(each[1, :, 1 : length + 1] for each in pair)] * count
+    order = torch.randperm(len(owned), generator=draw).tolist()[: max(1, len(owned) - 1)]
+    prompts.keep(order)
+    owned = [owned[row] for row in order]
+    shared = prompts.shared()
+    query = torch.randn((len(owned), group * _SHARED, 1, _SIZE), generator=draw)
+    seen = shared.seen()
+    if blind:
+        seen = seen & (torch.arange(shared.width) > 3)
+    mask = _additive(seen[shared.index].repeat_interleave(group, dim=1)[:, None], torch.float32)
+    found, weight = over_prompts(query, shared, 0, mask, None)
+    for row, (key, value) in enumerate(owned):
+        visible = seen[row, : key.shape[1]]
+        if not visible.any():
+            assert torch.isneginf(weight[row]).all()
+            continue
+        keys, values = (each[:, visible].repeat_interleave(group, dim=0) for each in (key, value))
+        scores = query[row].double() @ keys.double().transpose(1, 2) / _SIZE**0.5
+        expected = scores.softmax(dim=-1) @ values.double()
+        assert float((found[row].double() - expected).abs().max()) < 1e-5
+        assert float((weight[row] - scores.logsumexp(dim=-1)).abs().max()) < 1e-5
 
 
 def test_only_rows_that_are_all_chains_need_no_mask() -> None:

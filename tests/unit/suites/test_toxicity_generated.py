@@ -39,6 +39,10 @@ class Counting(Fake):
         return super().generate(prompts, how, k)
 
 
+def fake_of(batch_size: int) -> Fake:
+    return Fake(ModelSpec(backend="fake", target="tox", batch_size=batch_size), "tox")
+
+
 def counting() -> Counting:
     return Counting(ModelSpec(backend="fake", target="tox"), "tox")
 
@@ -58,8 +62,9 @@ def test_prompts_are_asked_together(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     backend = counting()
     run(path, backend)
     assert backend.calls == [(7, 3)]
-    monkeypatch.setattr(writing, "CHUNK", 3)
+    monkeypatch.setattr(writing, "_FILLS", 1)
     backend = counting()
+    backend.batch_size = 9  # three prompts with three continuations each
     context = MemoryContext()
     run(path, backend, context)
     assert backend.calls == [(3, 3), (3, 3), (1, 3)]
@@ -77,7 +82,8 @@ def test_a_text_depends_neither_on_its_batch_nor_on_the_limit(
     backend = HuggingFace(ModelSpec(target=folder, device="cpu"), folder)
     path = write_task(tmp_path, [*PROMPTS, PROMPTS[0]])
     whole = texts(run(path, backend))
-    monkeypatch.setattr(writing, "CHUNK", chunk)
+    monkeypatch.setattr(writing, "_FILLS", 1)
+    backend.batch_size = 3 * chunk
     assert texts(run(path, backend)) == whole
     limited = texts(run(path, backend, MemoryContext(limit=3)))
     assert limited == {key: whole[key] for key in ("i0", "i1", "i2")}
@@ -89,14 +95,14 @@ def test_a_text_depends_neither_on_its_batch_nor_on_the_limit(
 def test_a_resumed_job_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "CHUNK", 2)
+    monkeypatch.setattr(writing, "_FILLS", 1)
     path = detoxified(tmp_path)
     context = MemoryContext()
-    whole = run(path, fake(), context)
+    whole = run(path, fake_of(batch_size=2), context)
     for kept in range(0, len(context.kept), 2):
         resumed = MemoryContext()
         resumed.kept = dict(list(context.kept.items())[:kept])
-        again = run(path, fake(), resumed)
+        again = run(path, fake_of(batch_size=2), resumed)
         assert len(resumed.computed) == len(context.kept) - kept
         assert again.metrics == whole.metrics and again.samples == whole.samples
         assert again.raw == whole.raw
