@@ -16,8 +16,15 @@ import torch
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from slmbench.engine.blocks import Bucket
 from slmbench.engine.cache import KeyValues
-from slmbench.engine.partial_attention import merged, over_path, over_prompts, over_row
+from slmbench.engine.partial_attention import (
+    merged,
+    over_buckets,
+    over_path,
+    over_prompts,
+    over_row,
+)
 from slmbench.engine.prompts import SharedPrompts
 
 #: What an attention may be asked for beyond scaled dot products.
@@ -35,7 +42,8 @@ class TreeAttention:
         depths: of every token read, (rows, width).
         key_depths: of every key of a row, (rows, keys); the path's are 0, 1, 2, ...
         ancestors: whether key j of a row is token i or one of its ancestors, (rows, width, keys);
-            None where a row is a chain, which the model's own rule keeps in order.
+            None where a row is a chain, which the model's own rule keeps in order. Where ``split``,
+            the subtrees of the one row may stand here: each is attended to alone.
         prefix: keys and values of the cached path by layer, each (1, key/value heads, path, size).
         path: tokens of the cached path.
         split: attend to the path and to the row apart, without a copy of the path for each row.
@@ -47,7 +55,7 @@ class TreeAttention:
         self,
         depths: torch.Tensor,
         key_depths: torch.Tensor,
-        ancestors: torch.Tensor | None,
+        ancestors: torch.Tensor | list[Bucket] | None,
         prefix: list[KeyValues],
         path: int,
         split: bool,
@@ -55,7 +63,8 @@ class TreeAttention:
     ) -> None:
         self._depths = depths
         self._key_depths = key_depths
-        self._ancestors = ancestors
+        self._buckets = ancestors if isinstance(ancestors, list) else None
+        self._ancestors = None if isinstance(ancestors, list) else ancestors
         self._prefix = prefix
         self._path = path
         self._split = split
@@ -94,6 +103,8 @@ class TreeAttention:
         if not fits or attention_mask is not None:
             raise TreeUnsupportedError("a mask that is not a rule of depths")
         self.masks_made += 1
+        if self._buckets is not None:
+            return self._by_buckets(mask_function, self._buckets, asked["dtype"])
         device = self._depths.device
         path = torch.arange(self._path, device=device).expand(rows, -1)
         keys = torch.cat([path, self._key_depths], dim=1)[:, None, None, :]
@@ -108,16 +119,37 @@ class TreeAttention:
         self._parts[id(allowed)] = self._parted(allowed, asked["dtype"])
         return allowed
 
+    def _by_buckets(
+        self, mask_function: Callable[..., torch.Tensor], buckets: list[Bucket], dtype: torch.dtype
+    ) -> torch.Tensor:
+        """Return a stand-in, by which `_attend` finds the masks of the path and of each bucket."""
+        device = self._depths.device
+        zero = torch.zeros((1, 1, 1, 1), dtype=torch.long, device=device)
+        keys = torch.arange(self._path, device=device)[None, None, None]
+        path = mask_function(zero, zero, self._depths[:, None, :, None], keys)
+        near = []
+        for bucket in buckets:
+            count, width = bucket.index.shape
+            # Places that fill a subtree up go on where it starts: all of them are masked.
+            depths = self._depths[0][bucket.index]
+            run = depths[:, :1] + torch.arange(width, device=device)
+            depths = torch.where(bucket.real, depths, run)
+            row = torch.arange(count, device=device)[:, None, None, None]
+            seen = mask_function(row, zero, depths[:, None, :, None], depths[:, None, None])
+            order = torch.ones((width, width), dtype=torch.bool, device=device).tril()
+            own = order if bucket.seen is None else bucket.seen[:, None]
+            near.append(_unless_chain(seen.expand(count, 1, width, width) & own, dtype))
+        path = path.expand(1, 1, self._depths.shape[1], self._path)
+        stand_in = torch.ones((1, 1, 1, 1), dtype=torch.bool, device=device)
+        self._parts[id(stand_in)] = _Parts(stand_in, _unless_all(path, dtype), None, near)
+        return stand_in
+
     def _parted(self, allowed: torch.Tensor, dtype: torch.dtype) -> _Parts:
         width = 0 if self._shared is None else self._shared.width
         sizes = [self._path, width, allowed.shape[-1] - self._path - width]
         path, prompt, row = allowed.split(sizes, dim=-1)
-        return _Parts(
-            whole=allowed,
-            path=None if bool(path.all()) else _additive(path, dtype),
-            prompt=None if bool(prompt.all()) else _additive(prompt, dtype),
-            row=None if _is_chain(row) else _additive(row, dtype),
-        )
+        near = [_unless_chain(row, dtype)]
+        return _Parts(allowed, _unless_all(path, dtype), _unless_all(prompt, dtype), near)
 
     def _attend(
         self,
@@ -137,8 +169,11 @@ class TreeAttention:
             raise TreeUnsupportedError("an attention of its own")
         self.attentions_made += 1
         layer, group = module.layer_idx, query.shape[1] // key.shape[1]
-        path_mask, row_mask = parts.folded(group)
-        found = over_row(query, key, value, row_mask, scaling)
+        path_mask, near = parts.folded(group)
+        if self._buckets is None:
+            found = over_row(query, key, value, near[0], scaling)
+        else:
+            found = over_buckets(query, key, value, self._buckets, near, scaling)
         if self._shared is not None:
             mask = parts.prompted(self._shared, group)
             found = merged(found, over_prompts(query, self._shared, layer, mask, scaling))
@@ -149,9 +184,10 @@ class TreeAttention:
 
 
 class _Parts:
-    """One mask, taken apart into that of the path, that of a shared prompt and that of the row.
+    """One mask, taken apart into those of the path, of shared prompts and of what is near.
 
-    The first two are None where all is seen, the row's where every row is one chain.
+    The first two are None where all is seen. What is near is the row itself or each bucket of it;
+    its mask is None where every row of that is one chain.
     """
 
     def __init__(
@@ -159,18 +195,18 @@ class _Parts:
         whole: torch.Tensor,
         path: torch.Tensor | None,
         prompt: torch.Tensor | None,
-        row: torch.Tensor | None,
+        near: list[torch.Tensor | None],
     ) -> None:
         # Held, so that no other mask can get its id while this pass runs.
         self._whole = whole
         self._path = path
         self._prompt = prompt
-        self._row = row
-        self._folded: dict[int, tuple[torch.Tensor | None, torch.Tensor | None]] = {}
+        self._near = near
+        self._folded: dict[int, tuple[torch.Tensor | None, list[torch.Tensor | None]]] = {}
         self._prompted: dict[int, torch.Tensor | None] = {}
 
-    def folded(self, group: int) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        """Return both masks for ``group`` query heads folded into the query length.
+    def folded(self, group: int) -> tuple[torch.Tensor | None, list[torch.Tensor | None]]:
+        """Return those of the path and of what is near, for ``group`` query heads folded together.
 
         Shapes: (1, 1, group x rows x width, path) and (rows, 1, group x width, width).
         """
@@ -178,8 +214,8 @@ class _Parts:
             path = self._path
             if path is not None:
                 path = path.reshape(1, 1, -1, path.shape[-1]).repeat(1, 1, group, 1)
-            row = self._row
-            self._folded[group] = path, None if row is None else row.repeat(1, 1, group, 1)
+            near = [None if mask is None else mask.repeat(1, 1, group, 1) for mask in self._near]
+            self._folded[group] = path, near
         return self._folded[group]
 
     def prompted(self, shared: SharedPrompts, group: int) -> torch.Tensor | None:
@@ -192,11 +228,15 @@ class _Parts:
         return self._prompted[group]
 
 
-def _is_chain(seen: torch.Tensor) -> bool:
-    """Say whether every token of every row sees all before it, (rows, 1, width, keys)."""
+def _unless_chain(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor | None:
+    """Return an additive mask, None where every token sees all before it (rows, 1, width, keys)."""
     width, keys = seen.shape[-2:]
-    return width == keys and width > 1 and bool((seen == seen.new_ones(width, keys).tril()).all())
-
-
-def _additive(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    chain = seen.new_ones(width, keys).tril()
+    if width == keys and width > 1 and bool((seen == chain).all()):
+        return None
     return torch.where(seen, 0.0, float("-inf")).to(dtype)
+
+
+def _unless_all(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor | None:
+    """Return an additive mask, None where all is seen."""
+    return None if bool(seen.all()) else torch.where(seen, 0.0, float("-inf")).to(dtype)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from slmbench.engine.attention import TreeAttention
+from slmbench.engine.blocks import buckets_of
 from slmbench.engine.cache import KeyValues, PrefixCache, join
 from slmbench.engine.packing import PackedRow
 from slmbench.engine.tree import Target
@@ -85,9 +86,11 @@ def read(
         logits at ``places`` (row, position), of shape (places, vocabulary); if ``keep``, the keys
         and values of what was read, by layer, each (rows, key/value heads, width, head size).
     """
-    tokens, depths, ancestors = (each.to(model.device) for each in _tensors(rows))
+    tokens, depths = (each.to(model.device) for each in _tensors(rows))
     cache = PrefixCache(path.states, path.length, joined=not split, keep=keep)
-    tree = TreeAttention(depths, depths, ancestors, path.states, path.length, split)
+    flat = split and len(rows) == 1
+    near = buckets_of(rows[0], model.device) if flat else _ancestors(rows).to(model.device)
+    tree = TreeAttention(depths, depths, near, path.states, path.length, split)
     with (
         torch.inference_mode(),
         only_predicting(model, places),
@@ -99,23 +102,30 @@ def read(
     return logits[0], cache.added() if keep else None
 
 
-def _tensors(rows: Sequence[PackedRow]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return token ids, depths and ancestors; padding sees itself alone."""
+def _tensors(rows: Sequence[PackedRow]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return token ids and depths, (rows, width); what fills a row up stands at its first depth."""
     width = max(len(row.tokens) for row in rows)
     tokens = np.zeros((len(rows), width), dtype=np.int64)
     depths = np.zeros((len(rows), width), dtype=np.int64)
-    ancestors = np.zeros((len(rows), width, width), dtype=bool)
-    ancestors[:, np.arange(width), np.arange(width)] = True
     for index, row in enumerate(rows):
         count = len(row.tokens)
         tokens[index, :count] = row.tokens
         depths[index, :count] = row.depths
         depths[index, count:] = row.depths[0]
+    return torch.from_numpy(tokens), torch.from_numpy(depths)
+
+
+def _ancestors(rows: Sequence[PackedRow]) -> torch.Tensor:
+    """Return whether token j is token i or an ancestor of it; padding sees itself alone."""
+    width = max(len(row.tokens) for row in rows)
+    ancestors = np.zeros((len(rows), width, width), dtype=bool)
+    ancestors[:, np.arange(width), np.arange(width)] = True
+    for index, row in enumerate(rows):
         seen = ancestors[index]
         for place, parent in enumerate(row.parents):
             if parent >= 0:
                 seen[place, : parent + 1] = seen[parent, : parent + 1]
-    return torch.from_numpy(tokens), torch.from_numpy(depths), torch.from_numpy(ancestors)
+    return torch.from_numpy(ancestors)
 
 
 @contextmanager

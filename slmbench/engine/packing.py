@@ -29,25 +29,29 @@ class Limits:
         predicted: positions of one pass that are carried to the vocabulary.
         attention: cost of one key for one query, in tokens.
         block: tokens of one piece of a cached path.
+        flat: attention looks inside each subtree alone, so a pass is one row without padding.
     """
 
     tokens: int
     predicted: int
     attention: float
     block: int
+    flat: bool = False
 
 
 @dataclass(slots=True)
 class PackedRow:
     """Subtrees side by side: for each token its id, depth and the place of its parent in the row.
 
-    A parent of -1 is the cached path. ``targets`` holds (place in the row, target).
+    A parent of -1 is the cached path. ``targets`` holds (place in the row, target), ``starts`` the
+    place of each subtree's first token.
     """
 
     tokens: list[int] = field(default_factory=list)
     depths: list[int] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
     targets: list[tuple[int, Target]] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
 
     def add(self, subtree: Node) -> None:
         """Append every token of a subtree, parents first."""
@@ -61,6 +65,8 @@ class PackedRow:
     def add_piece(self, node: Node, parent: int = -1) -> None:
         """Append the node's own tokens after the token at ``parent``."""
         first = len(self.tokens)
+        if parent < 0:
+            self.starts.append(first)
         self.tokens.extend(node.tokens)
         self.depths.extend(range(node.start, node.end))
         self.parents.append(parent)
@@ -127,18 +133,36 @@ class _Costs:
 def _passes(units: list[Node], depth: int, limits: Limits) -> Iterator[list[PackedRow]]:
     if not units:
         return
+    if limits.flat:
+        yield from ([_packed(members)] for members in _even(units, limits))
+        return
     rows = min(
         (_fill(units, width, limits) for width in _row_widths(units, limits)),
         key=lambda filled: _cost(filled, depth, limits),
     )
     for group in _groups(rows, limits):
-        packed = []
-        for members in group:
-            row = PackedRow()
-            for unit in members:
-                row.add(unit)
-            packed.append(row)
-        yield packed
+        yield [_packed(members) for members in group]
+
+
+def _packed(members: list[Node]) -> PackedRow:
+    row = PackedRow()
+    for unit in members:
+        row.add(unit)
+    return row
+
+
+def _even(units: list[Node], limits: Limits) -> list[list[Node]]:
+    """Put subtrees in as few rows as the limits allow, and in rows of like length.
+
+    A last row with what is left over would take longer for each of its tokens.
+    """
+    total = sum(unit.size for unit in units)
+    fewest = _fill(units, limits.tokens, limits)
+    for width in range(-(-total // len(fewest)), limits.tokens, max(1, limits.tokens // 64)):
+        rows = _fill(units, width, limits)
+        if len(rows) == len(fewest):
+            return rows
+    return fewest
 
 
 def _row_widths(units: list[Node], limits: Limits) -> list[int]:

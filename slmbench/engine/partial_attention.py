@@ -5,10 +5,12 @@ Each part comes with its log-sum-exp, by which parts are merged into the attenti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
+from slmbench.engine.blocks import Bucket
 from slmbench.engine.prompts import SharedPrompts
 
 #: Attention over some of the keys (rows, heads, width, head size), and its log-sum-exp
@@ -82,6 +84,37 @@ def _of_one_token(
     out = torch.matmul(shares / total, value)
     weight = top + total.log()
     return out.reshape(rows, heads, 1, size), weight.reshape(rows, heads, 1)
+
+
+def over_buckets(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    buckets: Sequence[Bucket],
+    masks: Sequence[torch.Tensor | None],
+    scale: float | None,
+) -> Weighted:
+    """Return attention of each token of the one row over the keys of its own subtree.
+
+    Args:
+        query: (1, heads, width, head size).
+        key: (1, key/value heads, width, head size); ``value`` alike.
+        buckets: the subtrees; each token is in one.
+        masks: of each bucket, as `over_row` takes them.
+        scale: of the products; None is 1 / sqrt(head size).
+    """
+    if len(buckets) == 1 and len(buckets[0].index) == 1:
+        return over_row(query, key, value, masks[0], scale)
+    tokens = [each[0].transpose(0, 1) for each in (query, key, value)]
+    found = query.new_empty(tokens[0].shape)
+    weights = query.new_empty(found.shape[:2], dtype=torch.float32)
+    for bucket, mask in zip(buckets, masks, strict=True):
+        own = [each[bucket.index].transpose(1, 2) for each in tokens]
+        out, weight = over_row(own[0], own[1], own[2], mask, scale)
+        places = bucket.index[bucket.real]
+        found[places] = out.transpose(1, 2)[bucket.real]
+        weights[places] = weight.transpose(1, 2)[bucket.real].to(weights.dtype)
+    return found.transpose(0, 1)[None], weights.transpose(0, 1)[None]
 
 
 def over_path(

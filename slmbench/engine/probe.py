@@ -100,8 +100,9 @@ def _tree_scores(model: Any, rows: Sequence[list[int]], split: bool) -> list[lis
     first, second = PackedRow(), PackedRow()
     for child in root.children[:-1]:
         first.add(child)
-    second.add(root.children[-1])
-    found = [*found, *run_pass(model, [first, second], path, split)[0]]
+    # Where attention is split a pass is one row; elsewhere rows of two lengths are tried too.
+    (first if split else second).add(root.children[-1])
+    found = [*found, *run_pass(model, [first] if split else [first, second], path, split)[0]]
     scores: list[list[float]] = [[0.0] * length for length in lengths]
     for each in found:
         scores[each.request][each.depth - _PREFIX] = each.log_likelihood

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from slmbench.engine.ability import Ability
@@ -79,7 +80,7 @@ class Scoring:
                 self._model, pairs, self._max_length, self._budget, self._ability
             )
             return
-        limits = self._budget.limits()
+        limits = replace(self._budget.limits(), flat=self._ability.split)
         rows = [
             [*context, *continuation][-(self._max_length + 1) :] for context, continuation in pairs
         ]

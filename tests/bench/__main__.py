@@ -38,19 +38,19 @@ def main() -> None:
         options.hidden, options.intermediate, options.layers, options.heads, options.kv_heads,
         options.vocabulary,
     )  # fmt: skip
-    rows = []
+    figures = _figures(options, shape)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = write(shape, Path(folder), options.dtype.split(",")[0])
         for number, dtype in enumerate(options.dtype.split(",")):
             scale = options.scale[min(number, len(options.scale) - 1)]
             for name in options.work.split(","):
-                rows.append(_measure(name, checkpoint, dtype, shape, scale, options.rounds))
-                _say(rows[-1])
-    resident = None if options.no_memory else _memory()
-    if resident is not None:
-        print(f"resident bytes of rolling perplexity: {resident}", flush=True)
-    if options.output:
-        _write(Path(options.output), shape, options, rows, resident)
+                row = _measure(name, checkpoint, dtype, shape, scale, options.rounds)
+                _say(row)
+                _keep(figures, row, options.output)
+    if not options.no_memory:
+        figures["rolling_resident_bytes"] = _memory()
+        print(f"resident bytes: {figures['rolling_resident_bytes']}", flush=True)
+        _write(figures, options.output)
 
 
 def _options() -> argparse.Namespace:
@@ -71,7 +71,11 @@ def _options() -> argparse.Namespace:
             kind = type(default)
             parser.add_argument(f"--{name}", type=kind, default=default, help="%(default)s")
     parser.add_argument("--no-memory", action="store_true", help="leave the peak memory out")
-    parser.add_argument("-o", "--output", help="a JSON file for the figures")
+    parser.add_argument(
+        "-o",
+        "--output",
+        help="a JSON file for the figures; rows of other work measured alike stay in it",
+    )
     return parser.parse_args()
 
 
@@ -168,19 +172,39 @@ def _memory() -> dict[str, dict[str, int]]:
     return found
 
 
-def _write(
-    path: Path, shape: Shape, options: argparse.Namespace, rows: list[Any], resident: Any
-) -> None:
-    figures = {
+def _figures(options: argparse.Namespace, shape: Shape) -> dict[str, Any]:
+    """Return what all rows share, and the rows of a file that was measured in the same way."""
+    shared = {
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
         "threads": options.threads,
-        "rounds": options.rounds,
         "shape": asdict(shape),
         "versions": {name: version(name) for name in ("torch", "transformers", "lm_eval")},
-        "rows": rows,
-        "rolling_resident_bytes": resident,
     }
-    path.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    path = Path(options.output) if options.output else None
+    if path is not None and path.exists():
+        held = json.loads(path.read_text("utf-8"))
+        if {key: held.get(key) for key in shared} == shared:
+            return dict(held)
+    return {**shared, "rounds": options.rounds, "rows": [], "rolling_resident_bytes": None}
+
+
+def _keep(figures: dict[str, Any], row: dict[str, Any], output: str | None) -> None:
+    """Put a row in the place of an older one of the same work, in the order of the work."""
+    order = [(dtype, name) for dtype in ("float32", "bfloat16", "float16") for name in WORK]
+    others = [
+        each
+        for each in figures["rows"]
+        if (each["dtype"], each["work"]) != (row["dtype"], row["work"])
+    ]
+    rows = [*others, row]
+    figures["rows"] = sorted(rows, key=lambda each: order.index((each["dtype"], each["work"])))
+    figures["rounds"] = min(len(each["seconds"]["slmbench"]) for each in rows)
+    _write(figures, output)
+
+
+def _write(figures: dict[str, Any], output: str | None) -> None:
+    if output:
+        Path(output).write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ def test_only_rows_that_are_all_chains_need_no_mask() -> None:
     for rows, expected in (([chain, chain], True), ([chain, padded], False)):
         tree = _tree(torch.stack(rows))
         mask = tree._mask(2, lambda _, __, query, key: key <= query, **asked)
-        assert (tree._parts[id(mask)].folded(1)[1] is None) == expected
+        assert (tree._parts[id(mask)].folded(1)[1] == [None]) == expected
 
 
 def _tree(ancestors: Any = None, path: int = 3, rows: int = 2, width: int = 4) -> TreeAttention:
