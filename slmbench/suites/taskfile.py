@@ -84,23 +84,6 @@ class TextTask(DataTask):
     rewrite: RewriteSpec | None = None
 
 
-class Workload(Frozen):
-    """A fixed piece of work for latency, energy and memory; ``text`` is cut to the prompt length.
-
-    ``warmup`` rounds are run and recorded but not counted, ``repeats`` rounds are.
-    """
-
-    workload: str
-    version: float
-    text: str
-    prompt_tokens: int = Field(ge=1)
-    output_tokens: int = Field(ge=2)
-    batch_size: int = Field(default=1, ge=1)
-    warmup: int = Field(default=1, ge=0)
-    repeats: int = Field(default=5, ge=1)
-    description: str = ""
-
-
 class TextItemRow(ItemRow):
     """One line of a text task's data.
 
@@ -162,20 +145,6 @@ def load_task(path: Path, task_type: type[_Task], row_type: type[_Row]) -> tuple
     if len({row.id for row in rows}) != len(rows):
         raise InputError(f"'{data}' holds an id twice. Give every item an id of its own.")
     return task, rows
-
-
-def load_workload(path: Path) -> tuple[Workload, str]:
-    """Return a workload and the text its prompts are cut from.
-
-    Raises:
-        InputError: a misspelt key or a missing text.
-    """
-    workload = parse(Workload, read_yaml(path), f"'{path}'")
-    text = path.parent / workload.text
-    try:
-        return workload, text.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"'{path}' names the text '{text}', which cannot be read.") from error
 
 
 def count_items(path: Path) -> int | None:

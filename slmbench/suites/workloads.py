@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from slmbench.errors import InputError
-from slmbench.ports import Backend, Sampling
+from slmbench.ports import Backend, Generation, Sampling
 from slmbench.schema.base import Absent
-from slmbench.suites.taskfile import Workload
+from slmbench.suites.workload_file import Workload
 
 #: In place of a number that only an instrument beside the model could give.
 ELSEWHERE = Absent(
@@ -42,12 +42,26 @@ def run_round(workload: Workload, prompts: list[list[int]], backend: Backend) ->
 
     The end-of-text token is ignored, so every model writes the same number of tokens.
     """
-    how = Sampling(max_new_tokens=workload.output_tokens, ignore_eos=True)
-    found = backend.generate(prompts, how, 1)
-    times = found[0][0].token_times_s
-    if len(times) != workload.output_tokens:
-        raise InputError(
-            f"The backend wrote {len(times)} tokens of {workload.output_tokens} in workload "
-            f"'{workload.workload}', so no rate can be given."
-        )
-    return list(times)
+    return list(run_batch(workload, prompts, backend)[0].token_times_s)
+
+
+def run_batch(workload: Workload, prompts: list[list[int]], backend: Backend) -> list[Generation]:
+    """Run one round and return what was written for each prompt, with the time of every token.
+
+    Raises:
+        InputError: the backend wrote another number of tokens, or does not tell their times apart.
+    """
+    rows = backend.generate(prompts, sampling_of(workload), 1)
+    for (written,) in rows:
+        if len(written.token_times_s) != workload.output_tokens:
+            raise InputError(
+                f"The backend wrote {len(written.token_times_s)} tokens of "
+                f"{workload.output_tokens} in workload '{workload.workload}', so no rate can be "
+                "given."
+            )
+    return [written for (written,) in rows]
+
+
+def sampling_of(workload: Workload) -> Sampling:
+    """Return how a workload's prompts are continued: greedily, past any end of the text."""
+    return Sampling(max_new_tokens=workload.output_tokens, ignore_eos=True)

@@ -1,0 +1,256 @@
+"""The generator against a server in a process of its own, which keeps account of its delays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from slmbench.backends.openai_http import OpenAIHttp
+from slmbench.errors import ModelError
+from slmbench.plan.model_text import parse_model
+from slmbench.plan.tasks import local_tasks
+from slmbench.ports import LoadTarget
+from slmbench.resources import reference_dir
+from slmbench.schema.base import Absent, Measured, Measurement
+from slmbench.schema.load_spec import LoadSpec
+from slmbench.schema.plan import Job
+from slmbench.schema.record import JobResult
+from slmbench.stats.interval import aggregate
+from slmbench.suites.load.driver import run_stage
+from slmbench.suites.load.outcome import Outcome, Stage
+from slmbench.suites.load.suite import Load
+from slmbench.suites.workload_file import Workload
+from slmbench.units import clock
+from tests.contract.memory_context import MemoryContext
+from tests.known_delays import Answered, KnownServer, known_server, undisturbed
+
+pytest.importorskip("transformers")
+PICO = reference_dir() / "pico"
+WORK = Workload(workload="w", version=1, text="", prompt_tokens=16, output_tokens=4, batch_size=1)
+#: On a host that is left alone one bare question in a hundred takes no longer than this.
+QUIET_S = 0.0007
+MOST_ROUNDS = 6
+
+
+def backend(server: KnownServer, **more: object) -> OpenAIHttp:
+    extra = "".join(f",{key}={value}" for key, value in more.items())
+    model = parse_model(f"openai:{server.url},model=known,tokenizer={PICO}{extra}")
+    return OpenAIHttp(model, model.target)
+
+
+@pytest.fixture(scope="module")
+def quick() -> Iterator[KnownServer]:
+    """20 ms to the first token, 5 ms to each further one."""
+    with undisturbed(), known_server(0.02, 0.005) as server:
+        yield server
+
+
+@pytest.fixture
+def target(quick: KnownServer) -> Iterator[OpenAIHttp]:
+    made = backend(quick)
+    quick.fail(0)
+    yield made
+    made.close()
+
+
+PROMPTS = [[300 + i] * 16 for i in range(8)]
+
+
+def stage_run(target: LoadTarget, stage: Stage, load: LoadSpec, seed: int = 7) -> list[Outcome]:
+    return run_stage(stage, load, target, WORK, PROMPTS, seed)
+
+
+def times(outcomes: list[Outcome]) -> dict[str, list[float]]:
+    return {
+        "ttft": [each.ttft_s for each in outcomes],
+        "itl": [gap for each in outcomes for gap in each.gaps_s],
+        "e2e": [each.e2e_s for each in outcomes],
+    }
+
+
+def own_times(record: list[Answered]) -> dict[str, list[float]]:
+    return {
+        "ttft": [each.token_times_s[0] - each.received_s for each in record],
+        "itl": [gap for each in record for gap in np.diff(each.token_times_s).tolist()],
+        "e2e": [each.token_times_s[-1] - each.received_s for each in record],
+    }
+
+
+@pytest.mark.parametrize(
+    ("stage", "arrival"),
+    [
+        (Stage("closed_1", False, 1), "constant"),
+        (Stage("open_50", True, 50.0), "constant"),
+        (Stage("open_30", True, 30.0), "poisson"),
+    ],
+    ids=["closed", "constant", "poisson"],
+)
+def test_known_delays_come_back_within_a_millisecond(
+    stage: Stage, arrival: str, quick: KnownServer, target: OpenAIHttp
+) -> None:
+    """At p50 and p99, in one of a few rounds: another process may take the processor meanwhile."""
+    load = LoadSpec(duration_s=2.5, ramp_s=0.2, arrival=arrival)  # type: ignore[arg-type]
+    worst, noises = [], []
+    for number in range(MOST_ROUNDS):
+        quick.record()
+        with undisturbed():
+            everything = stage_run(target, stage, load, number)
+        record = quick.record()
+        assert len(everything) == len(record) and not any(each.failure for each in everything)
+        # The ramp is where the first connections are made.
+        kept = [load.ramp_s <= each.scheduled_s for each in everything]
+        outcomes = [each for each, counts in zip(everything, kept, strict=True) if counts]
+        record = [each for each, counts in zip(record, kept, strict=True) if counts]
+        assert len(outcomes) > 40
+        mine, own = times(outcomes), own_times(record)
+        assert min(own["ttft"]) >= 0.02 and np.median(mine["ttft"]) >= 0.02
+        worst.append(
+            max(
+                abs(np.quantile(mine[name], q) - np.quantile(own[name], q))
+                for name in mine
+                for q in (0.5, 0.99)
+            )
+        )
+        if worst[-1] < 1e-3:
+            return
+        with undisturbed():
+            noises.append(float(np.quantile(quick.round_trips(100), 0.99)))
+    if min(noises) > QUIET_S:
+        pytest.skip(f"this host is too busy: a bare question takes {min(noises) * 1e3:.2g} ms")
+    pytest.fail(f"the nearest of {MOST_ROUNDS} rounds was {min(worst) * 1e3:.3g} ms off")
+
+
+def test_who_comes_while_a_server_stalls_waits_for_it(
+    quick: KnownServer, target: OpenAIHttp
+) -> None:
+    """50 a second, and from 1.0 to 1.6 s nothing is sent.
+
+    By hand: whoever is due at t in [0.98, 1.58) has the first token at 1.6 s, so 15 wait longer
+    than 0.32 s (those due in 0.98 ... 1.28), 10 longer than 0.42 s and 5 longer than 0.52 s. A
+    generator that waits for answers would have sent one request, and seen one wait.
+    """
+    load = LoadSpec(duration_s=2.4, ramp_s=0, arrival="constant")
+    # A stage's times count from 50 ms after it is set up, which takes a moment, too; so where the
+    # stall lies in the stage's time is read from the answers.
+    begin = clock() + 1.3
+    quick.stall(begin, 0.6)
+    outcomes = stage_run(target, Stage("open_50", True, 50.0), load)
+    assert len(outcomes) == 120
+    released = max(each.token_times_s[0] for each in outcomes if each.ttft_s > 0.3)
+    ends = [each for each in outcomes if each.ttft_s > 0.05]
+    for each in ends[:-3]:
+        # All of them got their first token when the stall was over, give or take scheduling.
+        assert each.token_times_s[0] == pytest.approx(released, abs=0.06)
+    waits = np.array([each.ttft_s for each in outcomes])
+    for longer_than, expected in ((0.32, 15), (0.42, 10), (0.52, 5)):
+        assert abs(int((waits > longer_than).sum()) - expected) <= 3
+    assert np.quantile(waits, 0.99) > 0.5 and np.median(waits) < 0.1
+
+    quick.stall(clock() + 1.0, 0.6)
+    alone = stage_run(target, Stage("closed_1", False, 1), load)
+    assert sum(each.ttft_s > 0.3 for each in alone) <= 1
+
+
+def test_failures_are_counted_and_never_dropped(quick: KnownServer, target: OpenAIHttp) -> None:
+    quick.fail(4)
+    load = LoadSpec(duration_s=1, ramp_s=0, arrival="constant")
+    outcomes = stage_run(target, Stage("open_40", True, 40.0), load)
+    assert len(outcomes) == 40
+    refused = [each for each in outcomes if each.failure is not None]
+    assert len(refused) == 10
+    assert {each.failure for each in refused} == {"503: no room"}
+    assert sorted(each.number for each in outcomes) == list(range(40))
+
+
+def test_an_answer_that_does_not_come_has_failed(quick: KnownServer, target: OpenAIHttp) -> None:
+    """Setting up a stage takes a moment, so where the stall begins in it is not known exactly."""
+    quick.stall(clock() + 0.7, 3.0)
+    load = LoadSpec(duration_s=1, ramp_s=0, drain_s=0.3, arrival="constant")
+    outcomes = stage_run(target, Stage("open_20", True, 20.0), load)
+    assert len(outcomes) == 20
+    lost = [each for each in outcomes if each.failure is not None]
+    assert len(lost) >= 5 and {"no answer 0.3 s after the stage's end"} == {
+        each.failure for each in lost
+    }
+    assert all(each.end_s == pytest.approx(1.3, abs=0.2) for each in lost)
+
+
+def test_a_stage_sends_no_more_than_it_may(target: OpenAIHttp) -> None:
+    load = LoadSpec(duration_s=5, ramp_s=0, requests=7)
+    for stage in (Stage("open_100", True, 100.0), Stage("closed_3", False, 3)):
+        assert len(stage_run(target, stage, load)) == 7
+
+
+def suite_run(server: KnownServer, **load: object) -> JobResult:
+    made = backend(server)
+    context = MemoryContext(load=load)
+    job = Job(job_id="load/chat", suite="load", task=local_tasks()["chat"])
+    result = Load().run(job, made, context)
+    assert context.progressed[-1][0] == context.progressed[-1][1]
+    again = MemoryContext(load=load)
+    again.kept = dict(context.kept)
+    # A resumed job asks nothing again, but for the warm-up.
+    assert Load().run(job, made, again) == result and again.computed == []
+    made.close()
+    return result
+
+
+def test_a_server_of_two_slots_is_full_where_it_should_be() -> None:
+    """An answer of 32 tokens takes 10 + 31 x 1 ms, so two slots give 48 a second at most."""
+    with known_server(0.01, 0.001, slots=2) as server:
+        result = suite_run(
+            server, duration_s="1.6s", ramp_s="0.2s", concurrencies="1,2,4",
+            rates="10,100", arrival="constant", slo="ttft:150ms",
+        )  # fmt: skip
+    found: dict[str, Measurement] = {each.metric: each.value for each in result.metrics}
+
+    def value(name: str) -> float:
+        measured = found[name]
+        assert isinstance(measured, Measured), (name, measured)
+        return measured.value
+
+    # Upper bounds are the server's own limit; lower ones leave room for a host that is busy.
+    assert 10 < value("closed_1_requests_per_s") < 25
+    assert value("closed_1_requests_per_s") < value("closed_2_requests_per_s") < 50
+    assert value("max_requests_per_s") < 50
+    assert value("closed_2_output_tokens_per_s") == pytest.approx(
+        32 * value("closed_2_requests_per_s"), rel=1e-6
+    )
+    assert value("saturation_requests_per_s") == value("slo_requests_per_s") == 10
+    assert value("open_10_slo_share") > 0.9 > value("open_100_slo_share")
+    assert value("open_100_ttft_s") > 5 * value("open_10_ttft_s")
+    assert value("open_10_itl_s@p95") == pytest.approx(0.001, abs=0.004)
+    assert value("closed_4_failed_share") == 0.0
+    assert any("open_100: requests came faster" in note for note in result.notes)
+    for metric in result.metrics:
+        rule = metric.aggregation
+        if isinstance(metric.value, Measured):
+            if rule is not None and rule.kind != "other":
+                assert metric.value.value == pytest.approx(aggregate(rule, result.samples))
+            if metric.value.interval is not None:
+                assert metric.value.interval.low <= metric.value.value <= metric.value.interval.high
+    rows = result.raw["requests"]
+    assert {row["counted"] for row in rows} == {0, 1}
+    assert sum(row["counted"] for row in rows) == len(result.samples)  # type: ignore[misc]
+    assert JobResult.model_validate_json(result.model_dump_json()) == result
+
+
+def test_without_rates_open_stages_follow_from_the_closed_ones(quick: KnownServer) -> None:
+    result = suite_run(quick, duration_s="0.8s", ramp_s="0.1s", concurrencies="1")
+    levels = {each["stage"]: each["level"] for each in result.details["stages"]}
+    assert list(levels) == ["closed_1", "open_50pct", "open_75pct", "open_90pct", "open_120pct"]
+    assert levels["open_120pct"] / levels["open_50pct"] == pytest.approx(2.4)
+    none = [each.value for each in result.metrics if each.metric == "slo_requests_per_s"]
+    assert isinstance(none[0], Absent) and "--slo" in none[0].reason
+
+
+def test_a_server_that_answers_nothing_fails_the_job(quick: KnownServer) -> None:
+    made = backend(quick)
+    quick.fail(1)
+    job = Job(job_id="load/chat", suite="load", task=local_tasks()["chat"])
+    with pytest.raises(ModelError, match="none of the first 2 requests: 503: no room"):
+        Load().run(job, made, MemoryContext())
+    quick.fail(0)
+    made.close()
