@@ -9,13 +9,14 @@ import platform
 import sys
 from collections.abc import Mapping
 from importlib import metadata
-from pathlib import Path
 
 import psutil
 
 from slmbench import __version__
+from slmbench.meters import host
 from slmbench.schema.record import Environment
 
+_ROOT = host.ROOT
 # Distributions that can change a number in a record.
 _PACKAGES = (
     "accelerate",
@@ -137,15 +138,8 @@ def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
 def _cpu_model() -> str | None:
-    for line in _read("/proc/cpuinfo").splitlines():
+    for line in host.read_text(_ROOT / "proc/cpuinfo").splitlines():
         key, _, value = line.partition(":")
         if key.strip() in ("model name", "Model", "cpu model"):
             return value.strip()
@@ -160,38 +154,22 @@ def _usable_threads() -> str | None:
 
 def _cgroup_cpus() -> str | None:
     """Return the CPUs' worth of time a container may use, or None where it isn't limited."""
-    quota, _, period = _read("/sys/fs/cgroup/cpu.max").strip().partition(" ")
-    if not quota.isdigit() or not period.isdigit() or int(period) == 0:
-        return None
-    return f"{int(quota) / int(period):g} CPUs"
+    quota = host.cpu_quota(_ROOT)
+    return None if quota is None else f"{quota:g} CPUs"
 
 
 def _cgroup_memory() -> str | None:
     """Return a container's memory limit, or None where it isn't limited."""
-    limit = _read("/sys/fs/cgroup/memory.max").strip()
-    return f"{int(limit) / 2.0**30:.1f} GiB" if limit.isdigit() else None
+    limit_bytes = host.memory_limit_bytes(_ROOT)
+    return None if limit_bytes is None else f"{limit_bytes / 2.0**30:.1f} GiB"
 
 
 def _virtualisation() -> str | None:
     """Return what stands between this process and the hardware, as far as Linux tells."""
     if not sys.platform.startswith("linux"):
         return None
-    layers = []
-    groups = _read("/proc/1/cgroup")
-    if Path("/.dockerenv").exists():
-        layers.append("docker")
-    elif Path("/run/.containerenv").exists():
-        layers.append("podman")
-    else:
-        layers += [name for name in ("kubepods", "docker", "lxc") if name in groups][:1]
-    if "microsoft" in _read("/proc/version").lower():
-        layers.append("WSL")
-    elif any(
-        line.startswith("flags") and " hypervisor" in line
-        for line in _read("/proc/cpuinfo").splitlines()
-    ):
-        layers.append("virtual machine")
-    return " in ".join(layers) or "none seen"
+    layers = [host.container(_ROOT), host.hypervisor(_ROOT)]
+    return " in ".join(layer for layer in layers if layer) or "none seen"
 
 
 def _hash(data: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import psutil
 
 from slmbench.errors import InputError, SlmbenchError
+from slmbench.meters.surroundings import host_notes
 from slmbench.schema.base import Absent, Measured
 from slmbench.units import clock
 
@@ -17,6 +18,8 @@ DEFAULT_W_PER_THREAD = 4.0
 # codecarbon's classic rule after Crucial: 3 W for every 8 GB of DDR3 or DDR4.
 MEMORY_W_PER_GIB = 3.0 / 8.0
 _GIB = 2.0**30
+#: The kernel counts CPU time in hundredths of a second (USER_HZ).
+_TICK_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class EnergyEstimate:
     """
 
     how = "estimated"
+    tick_s = _TICK_S
 
     def __init__(self, *, cpu_power_w: float | None = None) -> None:
         """Take the CPU's full-load power ``cpu_power_w`` (its TDP), or 4 W for each thread."""
@@ -57,7 +61,12 @@ class EnergyEstimate:
             f"{self.w_per_thread:g} W per thread ({given}) + mean resident GiB x "
             f"{MEMORY_W_PER_GIB:g} W (3 W per 8 GB, codecarbon) x seconds"
         )
+        self.elapsed_s = 0.0
         self._start: _Usage | None = None
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what the estimate runs in: a container, a virtual machine."""
+        return host_notes(whole_devices=False)
 
     def open(self) -> None:
         """Start the window; an open one is dropped."""
@@ -67,8 +76,16 @@ class EnergyEstimate:
         """Return ``energy_j`` and its parts ``cpu_energy_j`` and ``dram_energy_j``."""
         if self._start is None:
             raise SlmbenchError("EnergyEstimate.close() was called without open().")
-        start, end = self._start, _usage()
+        readings = self.lap()
         self._start = None
+        return readings
+
+    def lap(self) -> dict[str, Measured | Absent]:
+        """Return the readings since `open` and leave the window open."""
+        if self._start is None:
+            raise SlmbenchError("EnergyEstimate.lap() was called without open().")
+        start, end = self._start, _usage()
+        self.elapsed_s = end.at_s - start.at_s
         names = ("energy_j", "cpu_energy_j", "dram_energy_j")
         if _gpu_in_use():
             reason = (

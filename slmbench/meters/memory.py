@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import psutil
 
@@ -57,7 +58,12 @@ class PeakResident:
                 torch.cuda.reset_peak_memory_stats(device)
 
     def close(self) -> dict[str, Measured | Absent]:
-        """Return ``peak_resident_bytes``, ``baseline_resident_bytes``, ``peak_device_bytes``."""
+        """Return the readings of the window, and what this process holds on its GPUs now.
+
+        ``peak_resident_bytes`` and ``baseline_resident_bytes`` (when the window began) are of the
+        host; ``peak_device_bytes`` of tensors and ``peak_device_reserved_bytes`` of what torch
+        holds back with them; ``process_device_bytes`` is what NVML says of the whole process.
+        """
         if self._baseline_bytes is None:
             raise SlmbenchError("PeakResident.close() was called without open().")
         baseline, samples = self._baseline_bytes, 1
@@ -71,6 +77,8 @@ class PeakResident:
             "peak_resident_bytes": self._measured(self._peak_bytes, samples, source),
             "baseline_resident_bytes": self._measured(baseline, 1, "resident when it began"),
             "peak_device_bytes": _peak_device(),
+            "peak_device_reserved_bytes": _reserved_device(),
+            "process_device_bytes": _process_device(),
         }
 
     def _measured(self, value: int, n: int, source: str) -> Measured:
@@ -139,20 +147,77 @@ def _resident_bytes() -> int:
     return int(psutil.Process().memory_info().rss) if resident is None else resident
 
 
-def _peak_device() -> Measured | Absent:
-    """Return the peak of tensors on all CUDA devices of this process; torch is never imported."""
+def _cuda() -> Any | Absent:
+    """Return ``torch.cuda`` where it can be used; torch is never imported."""
     torch = sys.modules.get("torch")
     if torch is None:
         return Absent(reason="no GPU was used: torch isn't loaded in this process")
     if not torch.cuda.is_available():
         return Absent(reason="no CUDA GPU on this host that torch can use")
-    devices = range(torch.cuda.device_count())
-    held = sum(int(torch.cuda.max_memory_reserved(device)) for device in devices)
+    return torch.cuda
+
+
+def _peak_device() -> Measured | Absent:
+    """Return the peak of tensors on all CUDA devices of this process."""
+    cuda = _cuda()
+    if isinstance(cuda, Absent):
+        return cuda
+    devices = range(cuda.device_count())
+    held = sum(int(cuda.max_memory_reserved(device)) for device in devices)
     return Measured(
-        value=float(sum(int(torch.cuda.max_memory_allocated(device)) for device in devices)),
+        value=float(sum(int(cuda.max_memory_allocated(device)) for device in devices)),
         unit="bytes",
         n=1,
         interval=None,
         how="counter",
         source=f"torch.cuda peak of tensors, {len(devices)} GPU(s); its cache held {held} bytes",
+    )
+
+
+def _reserved_device() -> Measured | Absent:
+    """Return the peak of what torch's allocator held on all CUDA devices, tensors included."""
+    cuda = _cuda()
+    if isinstance(cuda, Absent):
+        return cuda
+    devices = range(cuda.device_count())
+    return Measured(
+        value=float(sum(int(cuda.max_memory_reserved(device)) for device in devices)),
+        unit="bytes",
+        n=1,
+        interval=None,
+        how="counter",
+        source=f"torch.cuda peak of its allocator, {len(devices)} GPU(s)",
+    )
+
+
+def _process_device() -> Measured | Absent:
+    """Return what this process holds on all GPUs now, by NVML: CUDA's context and libraries too."""
+    cuda = _cuda()
+    if isinstance(cuda, Absent):
+        return cuda
+    try:
+        import pynvml
+    except ImportError:
+        return Absent(reason="NVML needs nvidia-ml-py: pip install 'slmbench[energy]'")
+    try:
+        pynvml.nvmlInit()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        listed = [
+            process.usedGpuMemory
+            for handle in handles
+            for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
+            if process.pid == os.getpid()
+        ]
+    except pynvml.NVMLError as error:
+        return Absent(reason=f"NVML doesn't tell the memory of processes: {error}")
+    if not listed or None in listed:
+        # In a container the driver sees other numbers of processes than the process itself.
+        return Absent(reason="NVML doesn't list this process, or not its memory")
+    return Measured(
+        value=float(sum(listed)),
+        unit="bytes",
+        n=1,
+        interval=None,
+        how="counter",
+        source=f"NVML, this process on {len(listed)} GPU(s), at the end of the window",
     )

@@ -15,14 +15,17 @@ from slmbench.errors import SlmbenchError
 from slmbench.meters.estimate import EnergyEstimate
 from slmbench.meters.memory import PeakResident
 from slmbench.meters.replay import Replay
+from slmbench.meters.trace import RawTrace
 from slmbench.schema.base import Absent, Measured
 from slmbench.units import SUFFIXES
 
 TRACE = Path(__file__).parent / "data" / "synthetic_energy.csv"
+RAW_TRACE = Path(__file__).parent / "data" / "nvml_counter_100ms.csv"
 METERS: dict[str, Callable[[], Any]] = {
     "estimate": EnergyEstimate,
     "memory": PeakResident,
     "replay": lambda: Replay(trace=TRACE),
+    "trace": lambda: RawTrace(trace=RAW_TRACE),
 }
 
 

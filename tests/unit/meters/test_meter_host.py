@@ -79,21 +79,26 @@ def test_no_user_host_or_path_is_in_it() -> None:
         assert path not in text
 
 
-def test_container_limits_and_virtual_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_container_limits_and_virtual_machines(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     files = {
-        "/sys/fs/cgroup/cpu.max": "150000 100000\n",
-        "/sys/fs/cgroup/memory.max": str(2**31),
-        "/proc/1/cgroup": "0::/kubepods/burstable/pod1\n",
-        "/proc/cpuinfo": "model name\t: A CPU\nflags\t\t: fpu vme hypervisor lm\n",
+        "sys/fs/cgroup/cpu.max": "150000 100000\n",
+        "sys/fs/cgroup/memory.max": str(2**31),
+        "proc/1/cgroup": "0::/kubepods/burstable/pod1\n",
+        "proc/cpuinfo": "model name\t: A CPU\nflags\t\t: fpu vme hypervisor lm\n",
     }
-    monkeypatch.setattr(environment_module, "_read", lambda path: files.get(path, ""))
-    monkeypatch.setattr(Path, "exists", lambda self: False)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(environment_module, "_ROOT", tmp_path)
     hardware = environment().hardware
     assert hardware["cpu_quota"] == "1.5 CPUs" and hardware["memory_limit"] == "2.0 GiB"
     assert hardware["cpu"] == "A CPU"
     if sys.platform.startswith("linux"):
         assert hardware["virtualisation"] == "kubepods in virtual machine"
-    files.update({"/sys/fs/cgroup/cpu.max": "max 100000", "/sys/fs/cgroup/memory.max": "max"})
+    for name in ("cpu.max", "memory.max"):
+        (tmp_path / "sys/fs/cgroup" / name).write_text("max 100000\n")
     assert not {"cpu_quota", "memory_limit"} & set(environment().hardware)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import sys
 import time
 from types import SimpleNamespace
@@ -114,3 +115,52 @@ def test_device_peak_is_that_of_torch_or_absent(monkeypatch: pytest.MonkeyPatch)
     assert (
         isinstance(peak, Measured) and peak.value == 300.0 and "2000 bytes" in (peak.source or "")
     )
+
+
+def fake_nvml(*held: tuple[int, int | None], error: bool = False) -> Any:
+    """Return an NVML of one GPU with (process, bytes) on it."""
+
+    class NVMLError(Exception):
+        pass
+
+    def processes(handle: int) -> list[Any]:
+        if error:
+            raise NVMLError("Not Supported")
+        return [SimpleNamespace(pid=pid, usedGpuMemory=used) for pid, used in held]
+
+    return SimpleNamespace(
+        NVMLError=NVMLError,
+        nvmlInit=lambda: None,
+        nvmlDeviceGetCount=lambda: 1,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+        nvmlDeviceGetComputeRunningProcesses=processes,
+    )
+
+
+def test_reserved_and_process_memory_are_told_or_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def readings() -> dict[str, Measured | Absent]:
+        meter = PeakResident()
+        meter.open()
+        return meter.close()
+
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for name in ("peak_device_reserved_bytes", "process_device_bytes"):
+        assert isinstance(readings()[name], Absent)
+    monkeypatch.setitem(sys.modules, "torch", fake_torch(True))
+    own = os.getpid()
+    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml((own, 5000), (own + 1, 7)))
+    found = readings()
+    reserved, process = found["peak_device_reserved_bytes"], found["process_device_bytes"]
+    assert isinstance(reserved, Measured) and reserved.value == 2000.0
+    assert isinstance(process, Measured) and process.value == 5000.0
+    # In a container the driver numbers processes otherwise, or tells no size.
+    for nvml, why in (
+        (fake_nvml((own + 1, 7)), "doesn't list this process"),
+        (fake_nvml((own, None)), "doesn't list this process"),
+        (fake_nvml(error=True), "Not Supported"),
+    ):
+        monkeypatch.setitem(sys.modules, "pynvml", nvml)
+        absent = readings()["process_device_bytes"]
+        assert isinstance(absent, Absent) and why in absent.reason
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert "pip install" in str(readings()["process_device_bytes"])

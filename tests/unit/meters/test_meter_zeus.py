@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from slmbench.errors import InputError, SlmbenchError
-from slmbench.meters import zeus_meter
 from slmbench.meters.zeus_meter import ZeusEnergy
+from slmbench.meters.zeus_sensors import soc_mj
 from slmbench.schema.base import Absent, Measured
+from slmbench.units import clock
 
 zeus_gpu = pytest.importorskip("zeus.device.gpu")
 
@@ -84,12 +85,16 @@ class Gpus:
     def __init__(self, count: int) -> None:
         self.joules = [1000.0] * count
         self.fails = False
+        self.counts = True
 
     def __len__(self) -> int:
         return len(self.joules)
 
     def supports_get_total_energy_consumption(self, index: int) -> bool:
-        return True
+        return self.counts
+
+    def get_instant_power_usage(self, index: int) -> float:
+        return self.get_total_energy_consumption(index)
 
     def get_total_energy_consumption(self, index: int) -> float:
         if self.fails:
@@ -121,7 +126,7 @@ def test_a_host_without_counters_says_why() -> None:
 
 def test_rapl_counts_package_and_dram_and_not_psys(rapl_tree: dict[str, Zone]) -> None:
     assert ZeusEnergy.probe() is None
-    meter = ZeusEnergy(min_window_s=0.0)
+    meter = ZeusEnergy(tick_s=0.0)
     assert meter.how == "rapl"
     meter.open()
     rapl_tree["package"].set_j(107.5)
@@ -138,7 +143,7 @@ def test_rapl_counts_package_and_dram_and_not_psys(rapl_tree: dict[str, Zone]) -
 
 
 def test_a_part_that_fails_makes_the_sum_absent(rapl_tree: dict[str, Zone]) -> None:
-    meter = ZeusEnergy(min_window_s=0.0)
+    meter = ZeusEnergy(tick_s=0.0)
     meter.open()
     rapl_tree["package"].set_j(107.5)  # the dram counter stands still
     readings = meter.close()
@@ -150,7 +155,7 @@ def test_a_part_that_fails_makes_the_sum_absent(rapl_tree: dict[str, Zone]) -> N
 def test_counters_that_go_away_or_are_forbidden(
     rapl_tree: dict[str, Zone], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meter = ZeusEnergy(min_window_s=0.0)
+    meter = ZeusEnergy(tick_s=0.0)
     meter.open()
     rapl_tree["package"].counter.unlink()
     readings = meter.close()
@@ -170,7 +175,7 @@ def test_counters_that_go_away_or_are_forbidden(
 
 
 def test_gpus_are_counters_and_their_sum_is_the_total(gpus: Gpus) -> None:
-    meter = ZeusEnergy(min_window_s=0.0)
+    meter = ZeusEnergy(tick_s=0.0)
     assert meter.how == "counter"
     meter.open()
     gpus.joules = [1003.0, 1004.5]
@@ -182,7 +187,7 @@ def test_gpus_are_counters_and_their_sum_is_the_total(gpus: Gpus) -> None:
 
 
 def test_a_sum_is_known_as_well_as_its_weakest_part(gpus: Gpus, rapl_tree: dict[str, Zone]) -> None:
-    meter = ZeusEnergy(gpu_indices=[1], min_window_s=0.0)
+    meter = ZeusEnergy(gpu_indices=[1], tick_s=0.0)
     assert meter.how == "rapl"
     meter.open()
     gpus.joules = [1003.0, 1004.5]
@@ -197,7 +202,7 @@ def test_a_sum_is_known_as_well_as_its_weakest_part(gpus: Gpus, rapl_tree: dict[
 def test_a_gpu_that_did_not_tick_is_absent_not_zero(
     gpus: Gpus, recwarn: pytest.WarningsRecorder
 ) -> None:
-    meter = ZeusEnergy(min_window_s=0.0)
+    meter = ZeusEnergy(tick_s=0.0)
     meter.open()
     gpus.joules[0] += 3.0
     readings = meter.close()
@@ -206,20 +211,72 @@ def test_a_gpu_that_did_not_tick_is_absent_not_zero(
     assert not recwarn.list
 
 
-def test_windows_shorter_than_the_tick_are_absent(gpus: Gpus) -> None:
-    meter = ZeusEnergy()
+def test_windows_of_less_than_ten_ticks_are_absent(gpus: Gpus) -> None:
+    meter = ZeusEnergy(tick_s=0.01)
     meter.open()
     gpus.joules = [1003.0, 1004.5]
     reading = meter.close()["energy_j"]
-    assert isinstance(reading, Absent) and "too short" in reading.reason
+    assert isinstance(reading, Absent) and "at least 0.1 s are needed" in reading.reason
     meter.open()
     gpus.joules = [1013.0, 1014.5]
     time.sleep(0.11)
     assert value(meter.close()["energy_j"]) == pytest.approx(20.0)
+    assert meter.elapsed_s >= 0.11
+
+
+class TickingGpus(Gpus):
+    """A counter that moves by 2 J once in 50 ms."""
+
+    def get_total_energy_consumption(self, index: int) -> float:
+        return float(int(clock() / 0.05)) * 2000.0
+
+
+def test_the_tick_is_seen_and_a_still_counter_gets_the_usual_one(
+    monkeypatch: pytest.MonkeyPatch, gpus: Gpus
+) -> None:
+    assert ZeusEnergy().tick_s == 0.1
+    monkeypatch.setattr(zeus_gpu, "_gpus", TickingGpus(1))
+    tick_s = ZeusEnergy().tick_s
+    assert tick_s is not None and 0.03 < tick_s < 0.07
+
+
+def test_a_lap_reads_and_leaves_the_window_open(gpus: Gpus) -> None:
+    meter = ZeusEnergy(tick_s=0.0)
+    with pytest.raises(SlmbenchError, match="without open"):
+        meter.lap()
+    meter.open()
+    gpus.joules = [1001.0, 1002.0]
+    assert value(meter.lap()["energy_j"]) == pytest.approx(3.0)
+    gpus.joules = [1003.0, 1004.5]
+    assert value(meter.close()["energy_j"]) == pytest.approx(7.5)
+
+
+def test_a_gpu_without_a_counter_is_polled(gpus: Gpus) -> None:
+    gpus.counts, gpus.joules = False, [40.0, 60.0]  # as watts
+    meter = ZeusEnergy()
+    assert meter.how == "polled" and meter.tick_s == 0.1
+    meter = ZeusEnergy(tick_s=0.0)
+    meter.open()
+    time.sleep(0.3)
+    reading = meter.close()["energy_j"]
+    assert value(reading) == pytest.approx(100.0 * meter.elapsed_s, rel=0.05)
+    assert reading.how == "polled"  # type: ignore[union-attr]
+    assert "cover 100.0%" in reading.source  # type: ignore[union-attr, operator]
+
+
+def test_power_that_can_not_be_read_for_a_while_is_refused(gpus: Gpus) -> None:
+    gpus.counts, gpus.joules = False, [40.0, 60.0]
+    meter = ZeusEnergy(tick_s=0.0)
+    meter.open()
+    gpus.fails = True
+    time.sleep(0.5)
+    gpus.fails = False
+    reading = meter.close()["energy_j"]
+    assert isinstance(reading, Absent) and "cover 0.0% of the window" in reading.reason
 
 
 def test_a_driver_that_fails_is_absent(gpus: Gpus) -> None:
-    meter = ZeusEnergy(min_window_s=0.0)
+    meter = ZeusEnergy(tick_s=0.0)
     meter.open()
     gpus.fails = True
     reading = meter.close()["energy_j"]
@@ -243,13 +300,31 @@ def test_wrong_gpus_and_misuse_are_named(gpus: Gpus) -> None:
 
 
 def test_a_chips_total_or_the_sum_of_its_parts() -> None:
-    soc = zeus_meter._soc_energy_j
-    assert soc(None) is None
     jetson = SimpleNamespace(cpu_energy_mj=1.0, gpu_energy_mj=2.0, total_energy_mj=5000.0)
-    assert soc(jetson) == 5.0
+    assert soc_mj(jetson) == 5000.0
     apple = SimpleNamespace(cpu_total_mj=1000, gpu_mj=500, dram_mj=None, ane_mj=0)
-    assert soc(apple) == 1.5
-    assert soc(SimpleNamespace()) is None
+    assert soc_mj(apple) == 1500.0
+    with pytest.raises(ValueError, match="no energy"):
+        soc_mj(SimpleNamespace())
+
+
+def test_a_chip_is_read_by_its_running_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    import zeus.device.soc
+
+    class Jetson:
+        total = 1000.0
+
+        def get_total_energy_consumption(self) -> SimpleNamespace:
+            return SimpleNamespace(total_energy_mj=self.total)
+
+    chip = Jetson()
+    monkeypatch.setattr(zeus.device.soc, "_soc", chip)
+    meter = ZeusEnergy(tick_s=0.0)
+    meter.open()
+    chip.total = 3500.0
+    readings = meter.close()
+    assert value(readings["energy_j"]) == value(readings["soc_energy_j"]) == 2.5
+    assert readings["energy_j"].how == "polled"  # type: ignore[union-attr]
 
 
 def test_without_zeus_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
