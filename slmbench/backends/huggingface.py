@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 import transformers
 from safetensors import SafetensorError
 
+from slmbench.backends import hf_memory, hf_quantization
+from slmbench.backends.hf_memory import exact
 from slmbench.engine.engine import DEFAULT_ROWS, Engine
 from slmbench.errors import InputError, ModelError
 from slmbench.ports import BackendInfo, Generation, Sampling, Tokens
-from slmbench.schema.base import Absent, Interval, Measured, Measurement
+from slmbench.schema.base import Absent, Measured, Measurement
 from slmbench.schema.model_spec import ModelSpec
 from slmbench.units import clock
 
@@ -45,12 +48,15 @@ class HuggingFace:
         self._device = _device(spec.device)
         self.batch_size = spec.batch_size or DEFAULT_ROWS
         self.tokenizer = self._load(transformers.AutoTokenizer, "tokenizer")
+        self._baseline_bytes = int(psutil.Process().memory_info().rss)
         self._model = self._load_model()
+        if spec.device_map is not None:
+            self._device = self._model.device
         self.info = BackendInfo(
             architecture=type(self._model).__name__,
             dtype=str(self._model.dtype).removeprefix("torch."),
             device=str(self._device),
-            parameter_count=sum(p.numel() for p in self._model.parameters()),
+            parameter_count=hf_quantization.parameter_count(self._model),
             max_length=spec.max_length or self._max_length(),
             vocab_size=int(self._text_config().vocab_size),
             eot_token_id=self._special_token("eos_token_id"),
@@ -100,17 +106,36 @@ class HuggingFace:
 
     def static_memory(self) -> dict[str, Measurement]:
         """Return weight bytes as loaded, file bytes, and key/value-cache bytes of one token."""
-        tensors = {t.data_ptr(): t for t in (*self._model.parameters(), *self._model.buffers())}
-        weights = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+        weights = sum(tensor.nbytes for tensor in hf_quantization.stored_tensors(self._model))
         folder = Path(self._source)
         files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
         return {
-            "weight_bytes": _exact(weights, "counted over the loaded tensors, buffers included"),
-            "file_bytes": _exact(sum(f.stat().st_size for f in files), "safetensors files")
+            "weight_bytes": exact(weights, "counted over the loaded tensors, buffers included"),
+            "file_bytes": exact(sum(f.stat().st_size for f in files), "safetensors files")
             if files
             else Absent(reason="the files lie in the hub cache, not in a folder of their own"),
-            "kv_bytes_per_token": self._cache_bytes_per_token(),
+            "kv_bytes_per_token": hf_memory.bytes_per_token(self._model, self.info.prefix_token_id),
         }
+
+    def configuration(self) -> dict[str, Any]:
+        """Return the model's ``config.json`` as it was loaded."""
+        return dict(self._model.config.to_dict())
+
+    def element_bytes(self) -> int:
+        """Return the bytes of one number of the cache."""
+        return int(self._model.dtype.itemsize)
+
+    def cache_growth(self, contexts: Sequence[int]) -> dict[int, Measurement]:
+        """Return the bytes of the model's own cache at some lengths; see `hf_memory`."""
+        return hf_memory.cache_growth(self._model, self.info.prefix_token_id, contexts)
+
+    def baseline_bytes(self) -> Measurement:
+        """Return what this process held with its libraries and tokenizer, before any weights."""
+        source = "resident with libraries and tokenizer loaded, before any weights"
+        return Measured(
+            value=float(self._baseline_bytes), unit="bytes", n=1, interval=None, how="counter",
+            source=source,
+        )  # fmt: skip
 
     def apply_chat_template(self, messages: list[dict[str, str]], add_prompt: bool) -> str:
         """Return the prompt text of a conversation.
@@ -154,13 +179,17 @@ class HuggingFace:
             raise ModelError(f"Unknown dtype '{spec.dtype}'. Known: auto, {', '.join(_DTYPES)}.")
         dtype: Any = _DTYPES.get(spec.dtype, "auto")
         config = self._load(transformers.AutoConfig, "configuration")
+        settings = hf_quantization.load_settings(spec, config, self._device)
+        is_packed = hf_quantization.checkpoint_method(config) is not None
+        if settings and self._halves_on_cpu(config):
+            dtype = torch.float32
         kind = (
             transformers.AutoModelForSeq2SeqLM
             if getattr(config, "is_encoder_decoder", False)
             else transformers.AutoModelForCausalLM
         )
         model, report = self._load(
-            kind, "model", dtype=dtype, use_safetensors=True, output_loading_info=True
+            kind, "model", dtype=dtype, use_safetensors=True, output_loading_info=True, **settings
         )
         missing = sorted(report["missing_keys"])
         if missing:
@@ -169,10 +198,22 @@ class HuggingFace:
                 f"'{spec.target}' lacks {len(missing)} tensors ({', '.join(missing[:3])}, ...): "
                 "they would be random. Name a complete checkpoint of a language model."
             )
-        if spec.dtype == "auto" and self._device.type == "cpu" and model.dtype == torch.float16:
+        if any(parameter.is_meta for parameter in model.parameters()):
+            raise ModelError(
+                f"'{spec.target}' doesn't fit with device_map={spec.device_map}: a part of it was "
+                "left on disk or on the host. Take a smaller model, or quantize it."
+            )
+        if is_packed or settings:
+            return model.eval() if "device_map" in settings else model.to(self._device).eval()
+        if self._halves_on_cpu(model):
             # A CPU has no fast float16 arithmetic: the checkpoint's numbers, computed in float32.
             model = model.float()
         return model.to(self._device).eval()
+
+    def _halves_on_cpu(self, owner: Any) -> bool:
+        """Say whether a model, or the one of a configuration, is float16 on a CPU unasked."""
+        on_cpu = self._device.type == "cpu"
+        return self._spec.dtype == "auto" and on_cpu and owner.dtype == torch.float16
 
     def _text_config(self) -> Any:
         return self._model.config.get_text_config()
@@ -196,18 +237,6 @@ class HuggingFace:
             "Set it in tokenizer_config.json."
         )
 
-    def _cache_bytes_per_token(self) -> Measurement:
-        sizes = []
-        for length in (8, 16):
-            ids = torch.full((1, length), self.info.prefix_token_id, device=self._device)
-            with torch.inference_mode():
-                cache = self._model(input_ids=ids, use_cache=True).past_key_values
-            layers = getattr(cache, "layers", None)
-            if not layers or not all(getattr(x, "keys", None) is not None for x in layers):
-                return Absent(reason=f"{self.info.architecture} keeps no key/value cache")
-            sizes.append(sum(t.nbytes for layer in layers for t in (layer.keys, layer.values)))
-        return _exact((sizes[1] - sizes[0]) // 8, "growth of the cache from 8 to 16 tokens")
-
 
 def _device(name: str) -> torch.device:
     if name == "auto":
@@ -222,9 +251,3 @@ def _device(name: str) -> torch.device:
             f"No device '{name}' on this host. Known: auto, cpu, cuda, mps."
         ) from error
     return device
-
-
-def _exact(count: int, source: str) -> Measured:
-    value = float(count)
-    interval = Interval(low=value, high=value, method="exact count")
-    return Measured(value=value, unit="bytes", n=1, interval=interval, how="counted", source=source)
