@@ -16,14 +16,17 @@ from slmbench.errors import InputError, did_you_mean
 
 @dataclass(frozen=True)
 class Entry:
-    """A member of the catalogue: where it is and what it is for."""
+    """A member of the catalogue: where it is, what it is for, and which extra brings it."""
 
     target: str
     about: str
+    extra: str = "all"
 
 
 BACKENDS = {
     "hf": Entry("slmbench.backends.huggingface:HuggingFace", "transformers, in process"),
+    "gguf": Entry("slmbench.backends.gguf_llama:Gguf", "llama.cpp, in process", "gguf"),
+    "vllm": Entry("slmbench.backends.vllm_engine:Vllm", "vLLM, in process", "vllm"),
     "openai": Entry(
         "slmbench.backends.openai_http:OpenAIHttp", "any OpenAI-compatible server, over HTTP"
     ),
@@ -37,8 +40,9 @@ SUITES = {
     "rag": Entry("slmbench.suites.rag.suite:Rag", "retrieval, and answers with and without it"),
     "bias": Entry("slmbench.suites.bias.suite:Bias", "BBQ, CrowS-Pairs, leaks, over-refusal"),
     "latency": Entry("slmbench.suites.latency:Latency", "TTFT, TPOT, end-to-end, tokens/s"),
-    "energy": Entry("slmbench.suites.energy:Energy", "J per token and request, gCO2e"),
-    "memory": Entry("slmbench.suites.memory:Memory", "weights, peak, key/value cache"),
+    "load": Entry("slmbench.suites.load.suite:Load", "a server under load, goodput under an SLO"),
+    "energy": Entry("slmbench.suites.energy.suite:Energy", "J, gCO2e and cost of an answer"),
+    "memory": Entry("slmbench.suites.memory.suite:Memory", "weights, peak, key/value cache"),
 }
 SCORERS = {
     "chrf": Entry("slmbench.scorers.chrf:ChrF", "character n-gram F, sacrebleu"),
@@ -85,7 +89,8 @@ METERS = {
     "zeus": Entry("slmbench.meters.zeus_meter:ZeusEnergy", "energy counters: GPU, RAPL, SoC"),
     "estimate": Entry("slmbench.meters.estimate:EnergyEstimate", "energy by a stated formula"),
     "memory": Entry("slmbench.meters.memory:PeakResident", "peak resident and device memory"),
-    "replay": Entry("slmbench.meters.replay:Replay", "a recorded trace"),
+    "replay": Entry("slmbench.meters.replay:Replay", "a recorded trace of windows"),
+    "trace": Entry("slmbench.meters.trace:RawTrace", "a recorded trace of raw sensor readings"),
 }
 KINDS = {"backends": BACKENDS, "suites": SUITES, "scorers": SCORERS, "meters": METERS}
 
@@ -117,5 +122,5 @@ def load(kind: str, name: str) -> Any:
     except ImportError as error:
         raise InputError(
             f"The {kind.removesuffix('s')} '{name}' needs a package that isn't installed: {error}. "
-            "Install it: pip install 'slmbench[all]'"
+            f"Install it: pip install 'slmbench[{known[name].extra}]'"
         ) from error

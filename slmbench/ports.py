@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -85,6 +86,65 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free the weights."""
+
+
+@dataclass(frozen=True)
+class TimedReply:
+    """One request as its client saw it; every time is in seconds on `units.clock`.
+
+    ``token_times_s`` is one time for each token where the server tells tokens apart, else one for
+    each event that brought text. ``failure`` says why there is no whole answer.
+    """
+
+    sent_s: float
+    end_s: float
+    token_times_s: tuple[float, ...] = ()
+    output_tokens: int = 0
+    failure: str | None = None
+
+
+class CameBack(Protocol):
+    """What came of a request; ``failure`` says why there is no answer, as far as is known."""
+
+    failure: str | None
+
+
+class LoadClient(Protocol):
+    """Open connections to a server; many requests may be under way at once."""
+
+    def prepare(self, prompt: Tokens, how: Sampling) -> Any:
+        """Return a request that is ready to be sent, so that sending it takes no time."""
+
+    async def ask(self, request: Any) -> CameBack:
+        """Send it now and return what came of it; a failure is part of that and never raised."""
+
+    def read(self, came: Any) -> TimedReply:
+        """Return the times of what came; called when nobody waits, since reading takes time."""
+
+
+@runtime_checkable
+class MemoryProbe(Protocol):
+    """What a backend offers beside the Backend port if it can tell where its memory goes."""
+
+    def configuration(self) -> dict[str, Any]:
+        """Return the model's ``config.json`` as it was loaded."""
+
+    def element_bytes(self) -> int:
+        """Return the bytes of one number of the cache."""
+
+    def cache_growth(self, contexts: Sequence[int]) -> dict[int, Measurement]:
+        """Return the bytes of the key/value cache after each of some context lengths, measured."""
+
+    def baseline_bytes(self) -> Measurement:
+        """Return what this process held with its libraries loaded, before any weights."""
+
+
+@runtime_checkable
+class LoadTarget(Protocol):
+    """What a backend offers beside the Backend port if its model can be put under load."""
+
+    def load_client(self) -> AbstractAsyncContextManager[LoadClient]:
+        """Return a client for the event loop that enters it; leaving it ends its connections."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from slmbench.analyse.board_entries import Entry
 from slmbench.schema.base import Absent, Measured
 from slmbench.schema.board import Column
+from slmbench.schema.energy_spec import PER_CORRECT
 from slmbench.schema.record import JobRecord, Metric, RunRecord
 from slmbench.schema.spec import SUITES
 
@@ -19,6 +20,11 @@ _DETAILS = frozenset(
     {
         "ece_equal_mass", "aurc", "selective_acc@50", "answer_mass", "repeat_consistency",
         "first_preference", "alignment", "coverage", "scaled_perplexity_auc", "perplexity_auc",
+        "net_j_per_request", "net_wh_per_1000_requests", "net_gco2e_per_1000_requests",
+        "idle_power_w", "mean_power_w", *PER_CORRECT,
+        "peak_device_reserved_bytes", "process_device_bytes", "running_peak_resident_bytes",
+        "loaded_resident_bytes", "baseline_resident_bytes", "overhead_bytes", "kv_cache_bytes",
+        "kv_cache_predicted_bytes",
     }
 )  # fmt: skip
 #: Stands in for the metric's name where a job failed for every model that tried it.

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from slmbench.analyse.board_columns import Reading
 from slmbench.schema.base import Measured
 from slmbench.schema.board import Cell, Column, Mark
+from slmbench.schema.energy_spec import PER_CORRECT
 from slmbench.schema.record import JobRecord
 
 #: Suites whose numbers belong to a model on a host, not to the model alone.
 HOST_SUITES = frozenset({"latency", "load", "energy"})
-HOST_METRICS = frozenset({"peak_resident_bytes", "peak_device_bytes"})
+HOST_METRICS = frozenset({"peak_resident_bytes", "peak_device_bytes", *PER_CORRECT})
 _FALLBACK_SCORER = "profanity"
 _BADGE_LENGTH = 18
 

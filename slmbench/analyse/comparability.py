@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from slmbench.analyse.data import MetricOf
 from slmbench.schema.base import Measured
+from slmbench.schema.energy_spec import PER_CORRECT
 from slmbench.schema.record import Environment, JobRecord, Sample
 
 #: Suites whose numbers belong to a host as much as to a model.
@@ -95,7 +96,7 @@ def _instrument_differs(baseline: MetricOf, candidate: MetricOf) -> str | None:
 
 
 def _hardware_differs(baseline: MetricOf, candidate: MetricOf) -> str | None:
-    if baseline.metric.suite not in RESOURCE_SUITES:
+    if baseline.metric.suite not in RESOURCE_SUITES and baseline.metric.metric not in PER_CORRECT:
         return None
     left, right = baseline.run.record.environment, candidate.run.record.environment
     if left.hardware_hash == right.hardware_hash:

@@ -14,9 +14,12 @@ COMMANDS = {
     "run": ("slmbench.cli.run", "Run a preset, a spec file or flags; record every result."),
     "demo": ("slmbench.cli.demo", "The whole flow on the reference models, offline."),
     "compare": ("slmbench.cli.compare", "Compare two runs, metric by metric, with error bars."),
+    "ab": ("slmbench.cli.ab", "Measure two models in turns: paired ratios, and A against itself."),
+    "fits": ("slmbench.cli.fits", "Will a model fit a device? Before it is downloaded or loaded."),
     "gate": ("slmbench.cli.gate", "May this model ship? PASS, FAIL, INCONCLUSIVE."),
     "leaderboard": ("slmbench.cli.leaderboard", "Write the HTML leaderboard of stored runs."),
     "show": ("slmbench.cli.show", "Print one stored run, or the runs of a store."),
+    "doctor": ("slmbench.cli.doctor", "What this host has, what disturbs it, what it can resolve."),
     "list": (
         "slmbench.cli.list",
         "List models, backends, suites, tasks, scorers, meters, presets.",

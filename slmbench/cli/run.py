@@ -80,6 +80,22 @@ def command(
         list[str] | None,
         typer.Option(help="Any other key=value of a spec's scorers; may come again."),
     ] = None,
+    energy: Annotated[
+        list[str] | None,
+        typer.Option(help="A key=value of a spec's energy (country=FRA); may come again."),
+    ] = None,
+    device_profile: Annotated[
+        list[str] | None,
+        typer.Option(help="A device (YAML) to judge a model's fit on; may come again."),
+    ] = None,
+    load: Annotated[
+        list[str] | None,
+        typer.Option(help="A key=value of a spec's load (rates=1,2,4); may come again."),
+    ] = None,
+    slo: Annotated[
+        str | None,
+        typer.Option(help="What a request under load must keep, as ttft:200ms,tpot:50ms."),
+    ] = None,
     judge: Annotated[
         str | None, typer.Option(help="BACKEND:MODEL that rates texts (suites judge and rag).")
     ] = None,
@@ -128,6 +144,9 @@ def command(
             **_scorers(detoxify_checkpoint, detoxify_config, embedding),
             **_pairs(scorer or []),
         },
+        "load": {**_pairs(load or [], "--load", "rates=1,2,4"), **({"slo": slo} if slo else {})},
+        "energy": _pairs(energy or [], "--energy", "country=FRA"),
+        "memory": {"device_profiles": device_profile} if device_profile else {},
     }
     # What wasn't given is None or empty; 0 and False were given.
     given = {key: value for key, value in flags.items() if value not in (None, [], {})}
@@ -184,14 +203,14 @@ def _scorers(checkpoint: str | None, config: str | None, embedding: str | None) 
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _pairs(texts: list[str]) -> dict[str, Any]:
+def _pairs(
+    texts: list[str], flag: str = "--scorer", example: str = "toxicity=profanity"
+) -> dict[str, Any]:
     pairs: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key.strip() or not value.strip():
-            raise InputError(
-                f"--scorer '{text}' is not key=value, as in --scorer toxicity=profanity."
-            )
+            raise InputError(f"{flag} '{text}' is not key=value, as in {flag} {example}.")
         if key.strip() == "also":
             pairs.setdefault("also", []).append(value.strip())
         else:

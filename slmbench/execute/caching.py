@@ -24,9 +24,10 @@ from slmbench.schema.record import JobResult, ModelFingerprint
 #: Suites whose numbers follow from what the model answers. The others measure how it answers (in
 #: what time, with what energy and memory), and a suite of somebody else's may do so too.
 CACHED_SUITES = frozenset({"accuracy", "toxicity", "similarity", "judge", "rag", "bias"})
-#: Backends whose fingerprint is of all that answers: hf hashes the weights, a fake is its name. Of
-#: any other the fingerprint is only a name, under which a server may run new weights tomorrow.
-_FINGERPRINTED = frozenset({"hf", "fake"})
+#: Backends whose fingerprint is of all that answers: hf and gguf hash the weights, a fake is its
+#: name. Of any other the fingerprint is only a name, under which a server may run new weights
+#: tomorrow; vLLM's answers differ from run to run.
+_FINGERPRINTED = frozenset({"hf", "gguf", "fake"})
 #: Fields of a model's spec that say what it is called. The others are part of the key, even where
 #: they should change no answer: whoever compares two batch sizes wants both computed.
 _NAMES = {"name", "target", "published_parameter_count"}

@@ -42,9 +42,16 @@ class JobContext:
     ) -> None:
         """Take the checkpoints that were journalled before, and where to send new ones."""
         self._seconds = seconds or SecondModels({})
+        #: Jobs that this process has run before, where somebody counts them; a cold start has none.
+        self.jobs_before: int | None = None
         self.spec = spec
         self._known = known
         self._send = send
+
+    @property
+    def is_resumed(self) -> bool:
+        """Say whether an earlier attempt at the job has left answers behind."""
+        return bool(self._known)
 
     def checkpoint(self, key: str, compute: Callable[[], Any]) -> Any:
         """Return the journalled value of ``key``, or compute and send it to be journalled."""

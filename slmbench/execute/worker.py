@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from slmbench import catalog
-from slmbench.execute.caching import run_job
+from slmbench.execute.amortise import run_amortised
 from slmbench.execute.context import JobContext
 from slmbench.execute.isolate import Failed, attempt
 from slmbench.execute.second import SecondModels
+from slmbench.execute.turns import Turns, peaks
 from slmbench.ports import Backend
 from slmbench.schema.plan import Job, SecondPlan
 from slmbench.schema.record import ModelFingerprint
@@ -39,12 +40,25 @@ class Worker:
         self._backend: Backend | None = None
         self._spec: RunSpec | None = None
         self._seconds = SecondModels({})
+        self._jobs = 0
+        self._turns: Turns | None = None
 
     def serve(self) -> None:
-        """Handle messages: ``load`` first, then one ``job`` after another."""
+        """Handle messages: ``load`` first, then one ``job`` after another, or the turns of a pair.
+
+        A pair's workload is made ready by ``workload``, each ``turn`` is one turn of it, and
+        ``peaks`` asks for the memory that the process has held.
+        """
+        handles = {
+            "load": self._load,
+            "job": self._job,
+            "workload": self._workload,
+            "turn": self._turn,
+            "peaks": self._peaks,
+        }
         for line in self._reader:
             message = json.loads(line)
-            handle = self._load if message["kind"] == "load" else self._job
+            handle = handles[message["kind"]]
             outcome = attempt(lambda handle=handle, message=message: handle(message))  # type: ignore[misc]
             if isinstance(outcome, Failed):
                 self._send(
@@ -72,12 +86,31 @@ class Worker:
         assert self._backend is not None and self._spec is not None
         job = Job.model_validate(message["job"])
         context = JobContext(self._spec, message["checkpoints"], self._send, self._seconds)
+        context.jobs_before, self._jobs = self._jobs, self._jobs + 1
         suite = catalog.load("suites", job.suite)()
         fingerprint = ModelFingerprint.model_validate(message["fingerprint"])
-        result = run_job(suite, job, self._backend, context, fingerprint)
+        result = run_amortised(suite, job, self._backend, context, fingerprint)
         details = {**result.details, "engine": list(self._backend.notes())}
         result = result.model_copy(update={"details": details})
         return {"kind": "result", "result": result.model_dump(mode="json")}
+
+    def _workload(self, message: dict[str, Any]) -> dict[str, Any]:
+        assert self._backend is not None
+        job = Job.model_validate(message["job"])
+        self._turns = Turns(job, self._backend, self._context())
+        return self._turns.described()
+
+    def _turn(self, message: dict[str, Any]) -> dict[str, Any]:
+        assert self._turns is not None
+        return self._turns.take()
+
+    def _peaks(self, message: dict[str, Any]) -> dict[str, Any]:
+        assert self._backend is not None
+        return peaks(self._backend, self._context())
+
+    def _context(self) -> JobContext:
+        assert self._spec is not None
+        return JobContext(self._spec, {}, self._send, self._seconds)
 
     def _send(self, message: dict[str, Any]) -> None:
         self._writer.write(json.dumps(message, allow_nan=False) + "\n")

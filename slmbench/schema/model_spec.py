@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -12,8 +13,14 @@ from slmbench.schema.base import Frozen
 #: Options of a model that only its server decides -> their defaults.
 _SERVER_DECIDES = {
     "dtype": "auto", "device": "auto", "revision": None, "token_budget": None, "threads": None,
-    "trust_remote_code": False, "add_bos_token": None,
+    "trust_remote_code": False, "add_bos_token": None, "quantization": None, "device_map": None,
 }  # fmt: skip
+#: Options of a model that only a GGUF file decides.
+_FILE_DECIDES = ("dtype", "revision", "trust_remote_code", "quantization", "device_map")
+#: How hf may quantize a model while it loads; a checkpoint that is quantized needs no word of it.
+_QUANTIZATION = re.compile(
+    r"bnb-8bit|bnb-4bit(-nf4|-fp4)?|torchao:[a-z][a-z0-9_]*(:[a-z_]+=[0-9]+)*"
+)
 
 
 class ServerSpec(Frozen):
@@ -56,7 +63,13 @@ class ModelSpec(Frozen):
         token_budget: tokens of one forward pass over packed sequences; None chooses from memory.
         max_length: tokens of context; None takes the model's own.
         threads: CPU threads of one operation; None takes as many as there are cores.
+        quantization: of a model that hf quantizes while it loads: ``bnb-8bit``, ``bnb-4bit`` (nf4),
+            ``bnb-4bit-fp4``, ``torchao:int8_weight_only`` or another of torchao's configurations,
+            with whole numbers as ``torchao:int4_weight_only:group_size=32``.
+        device_map: how accelerate lays a model over several devices: ``auto``, ``balanced``.
         published_parameter_count: as its authors give it; only a plan uses it, before a download.
+        gpu_layers: of a GGUF model, layers on a GPU; None and -1 are all, where there is one.
+        kv_dtype: of a GGUF model's key/value cache; None is float32 for a file of float32.
         server: how the model is asked, where the backend is ``openai`` and the target a URL.
     """
 
@@ -70,10 +83,41 @@ class ModelSpec(Frozen):
     token_budget: int | None = Field(default=None, ge=16)
     max_length: int | None = Field(default=None, ge=2)
     threads: int | None = Field(default=None, ge=1)
+    quantization: str | None = None
+    device_map: str | None = Field(default=None, min_length=1)
     published_parameter_count: int | None = Field(default=None, ge=1)
     trust_remote_code: bool = False
     add_bos_token: bool | None = None
+    gpu_layers: int | None = Field(default=None, ge=-1)
+    kv_dtype: Literal["float32", "float16"] | None = None
     server: ServerSpec | None = None
+
+    @field_validator("quantization")
+    @classmethod
+    def _known_quantization(cls, name: str | None) -> str | None:
+        if name is not None and not _QUANTIZATION.fullmatch(name):
+            raise ValueError(
+                f"no quantization '{name}'. Known: bnb-8bit, bnb-4bit, bnb-4bit-fp4, "
+                "torchao:int8_weight_only and torchao's others. A checkpoint of GPTQ or AWQ says "
+                "so itself: leave it out"
+            )
+        return name
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.device_map is not None and self.device != "auto":
+            raise ValueError("'device' and 'device_map' both place the model: give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _as_llama_cpp_runs_it(self) -> Self:
+        if self.backend == "gguf":
+            for name in _FILE_DECIDES:
+                if getattr(self, name) != _SERVER_DECIDES[name]:
+                    raise ValueError(f"'{name}' is decided by the GGUF file: leave it out")
+        elif self.gpu_layers is not None or self.kv_dtype is not None:
+            raise ValueError("'gpu_layers' and 'kv_dtype' are options of the backend gguf")
+        return self
 
     @model_validator(mode="after")
     def _served_as_asked(self) -> Self:

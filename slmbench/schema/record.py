@@ -63,6 +63,10 @@ class Sample(Frozen):
         cluster: what the item shares with others (template, passage, subject), or None.
         scores: metric name -> score of this item, in the unit of the metric.
         loglikelihoods: natural-log likelihoods, one for each continuation that was scored.
+        elapsed_s: the time of this very item, where it was measured alone.
+        amortised_s: its share of the time that the model worked on the whole job.
+        amortised_j: its share of the energy of that time.
+        amortised_how: by which rule it was shared, or why there is no share.
     """
 
     sample_id: str
@@ -77,6 +81,9 @@ class Sample(Frozen):
     input_tokens: int | None = None
     output_tokens: int | None = None
     elapsed_s: float | None = None
+    amortised_s: float | None = None
+    amortised_j: float | None = None
+    amortised_how: str | None = None
     status: SampleStatus = "ok"
     reason: str | None = None
 

@@ -7,10 +7,13 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from slmbench.schema.base import Frozen
+from slmbench.schema.energy_spec import EnergySpec
+from slmbench.schema.load_spec import LoadSpec
 from slmbench.schema.model_spec import ModelSpec
 
 SUITES = (
-    "accuracy", "toxicity", "similarity", "judge", "rag", "bias", "latency", "energy", "memory",
+    "accuracy", "toxicity", "similarity", "judge", "rag", "bias", "latency", "load", "energy",
+    "memory",
 )  # fmt: skip
 DetoxifyVariant = Literal[
     "original", "unbiased", "multilingual", "original-small", "unbiased-small"
@@ -57,12 +60,10 @@ class ScorerSpec(Frozen):
     also: tuple[str, ...] = ()
 
 
-class EnergySpec(Frozen):
-    """How energy is turned into carbon, and whether an estimate may stand in for a counter."""
+class MemorySpec(Frozen):
+    """On which devices a model's fit is judged; the shipped profiles always count."""
 
-    estimate: bool = True
-    country: str = "world"
-    cpu_power_w: float | None = Field(default=None, gt=0)
+    device_profiles: tuple[str, ...] = ()
 
 
 class RunSpec(Frozen):
@@ -99,6 +100,8 @@ class RunSpec(Frozen):
     detoxifier: ModelSpec | None = None
     scorers: ScorerSpec = ScorerSpec()
     energy: EnergySpec = EnergySpec()
+    memory: MemorySpec = MemorySpec()
+    load: LoadSpec = LoadSpec()
 
     @field_validator("suites")
     @classmethod

@@ -24,6 +24,9 @@ SAMPLE_SCHEMA = pa.schema(
         ("input_tokens", pa.int64()),
         ("output_tokens", pa.int64()),
         ("elapsed_s", pa.float64()),
+        ("amortised_s", pa.float64()),
+        ("amortised_j", pa.float64()),
+        ("amortised_how", pa.string()),
         ("status", pa.string()),
         ("reason", pa.string()),
     ]
