@@ -92,8 +92,10 @@ class Asking:
             "echo": True, "logprobs": 1,
         }  # fmt: skip
         try:
-            found = self._wire.post(_PATHS["completions"], body, read_echo)
-            said = "its answer holds none"
+            found = self._wire.post(
+                _PATHS["completions"], body, lambda answer: read_echo(answer, text)
+            )
+            said = "its answer holds none, or those of other tokens"
         except Refused as refused:
             found, said = None, str(refused)
         if found is None:
@@ -103,6 +105,15 @@ class Asking:
                 "tasks that score given texts."
             )
         return found
+
+    def request(self, text: str, how: Sampling) -> tuple[str, dict[str, Any]]:
+        """Return the path and the JSON body of a streamed request for one continuation.
+
+        Raises:
+            UnsupportedByServer: the dialect has no word for a setting that changes the answer.
+        """
+        path, body = self._address(text)
+        return path, {**body, **fields(self.dialect, how, 1, seed_of(how, text, 0))}
 
     def first_tokens(self, text: str) -> list[tuple[str, float]] | Absent:
         """Return the likeliest first tokens of a reply with their log-probabilities, or Absent."""

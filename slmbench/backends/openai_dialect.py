@@ -18,19 +18,22 @@ class Dialect(Enum):
     """How the settings that OpenAI's own API lacks are sent.
 
     ``EXTENDED`` sends them beside the others (vLLM, llama-server, SGLang; Ollama ignores them).
+    ``LLAMA_PYTHON`` is llama-cpp-python's own server: it has no ``ignore_eos``, and refuses a top_k
+    of -1.
     ``TRANSFORMERS`` sends a whole generation configuration, without which `transformers serve`
     draws no samples. ``PLAIN`` has no such settings; ``BARE`` also lacks ``seed`` and the count of
     tokens at the end of a stream.
     """
 
     EXTENDED = "extended"
+    LLAMA_PYTHON = "llama-cpp-python"
     TRANSFORMERS = "transformers"
     PLAIN = "plain"
     BARE = "bare"
 
 
 #: A question that each dialect puts with all its words: answered by those who know it.
-TRIAL = Sampling(max_new_tokens=1, temperature=0.0, top_k=1, seed=1, ignore_eos=True)
+TRIAL = Sampling(max_new_tokens=1, temperature=0.0, seed=1, ignore_eos=True)
 
 
 def fields(dialect: Dialect, how: Sampling, copies: int, seed: int) -> dict[str, Any]:
@@ -66,6 +69,10 @@ def fields(dialect: Dialect, how: Sampling, copies: int, seed: int) -> dict[str,
             body["min_tokens"] = how.max_new_tokens
         # vLLM says with every event how many tokens there are by now.
         body["stream_options"] = {"include_usage": True, "continuous_usage_stats": True}
+    elif dialect is Dialect.LLAMA_PYTHON:
+        body |= {"top_k": how.top_k, "min_p": 0.0, "repeat_penalty": 1.0}
+        if how.ignore_eos:
+            body["min_tokens"] = how.max_new_tokens
     elif dialect is Dialect.TRANSFORMERS:
         body["generation_config"] = json.dumps(_configuration(how, sampled), allow_nan=False)
     else:

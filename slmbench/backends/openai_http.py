@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from slmbench.backends.openai_asking import Asking
 from slmbench.backends.openai_dialect import Dialect
+from slmbench.backends.openai_load import OpenAILoad
 from slmbench.backends.openai_replies import Reply, Scored, Written, of_choices
 from slmbench.backends.openai_text import Texts, conversation
 from slmbench.backends.openai_wire import Wire
@@ -48,6 +49,7 @@ class OpenAIHttp:
         if spec.server is None:
             raise ModelError(f"'{source}' lacks the server's name of the model: add ',model=NAME'.")
         self.batch_size = spec.batch_size or _SIDE_BY_SIDE
+        self._timeout_s = spec.server.timeout_s
         self._texts = Texts(spec.server.tokenizer)
         #: lm-eval's bridge reads names of tokens off it.
         self.tokenizer = self._texts.tokenizer
@@ -111,7 +113,10 @@ class OpenAIHttp:
         start = clock()
         sampled = how.temperature > 0
         # transformers has one state of random numbers for all requests that are under way.
-        alone = sampled and self._asking.dialect is Dialect.TRANSFORMERS
+        # llama-cpp-python's server cuts a text off when it is asked for another one.
+        alone = self._asking.dialect is Dialect.LLAMA_PYTHON or (
+            sampled and self._asking.dialect is Dialect.TRANSFORMERS
+        )
         found = self._side_by_side(
             texts,
             lambda text: self._asking.continuations(text, asked, k if sampled else 1),
@@ -176,6 +181,10 @@ class OpenAIHttp:
                 )
             )  # fmt: skip
         return conversation(messages, add_prompt)
+
+    def load_client(self) -> OpenAILoad:
+        """Return a client that asks many questions at once; see `slmbench.ports.LoadTarget`."""
+        return OpenAILoad(self._wire, self._asking, self._texts, self._timeout_s)
 
     def static_memory(self) -> dict[str, Measurement]:
         """Return Absent for everything: the weights are in the server's process."""

@@ -156,10 +156,12 @@ def _lead(first: str, text: str) -> int:
     return len(first)
 
 
-def read_echo(answer: dict[str, Any]) -> Scored | None:
+def read_echo(answer: dict[str, Any], prompt: str = "") -> Scored | None:
     """Return the scored prompt in a completion that was asked to echo it; None if it is not there.
 
-    At most one token was asked for beside the prompt; it is taken off.
+    At most one token was asked for beside the prompt; it is taken off. llama-cpp-python's server
+    gives each token of a model without BOS the number of the next one, and then its last token is
+    not the one that was written: such an answer is None too.
     """
     choices = answer.get("choices") or [{}]
     found = choices[0].get("logprobs") or {}
@@ -173,11 +175,13 @@ def read_echo(answer: dict[str, Any]) -> Scored | None:
         # Only what was written has a log-probability, not what was asked.
         return None
     kept = len(tokens) - new
+    starts = found.get("text_offset") or _starts(tokens)
+    if found.get("text_offset") and new and starts[kept] < len(prompt):
+        return None
     best = [
         max((value for value in each.values() if value is not None), default=None) if each else None
         for each in found.get("top_logprobs") or [None] * len(tokens)
     ]
-    starts = found.get("text_offset") or _starts(tokens)
     return Scored(list(map(str, tokens[:kept])), logprobs[:kept], best[:kept], list(starts[:kept]))
 
 

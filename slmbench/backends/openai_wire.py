@@ -32,6 +32,8 @@ _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 60.0
 _BUSY = {408, 409, 425, 429, 500, 502, 503, 504}
 _SHOWN_CHARACTERS = 300
+#: llama-cpp-python's server says 500 where others say 400: it will say so again.
+_REFUSALS = ("validation error", "is not supported", "exceed context window")
 
 
 class Refused(Exception):
@@ -75,16 +77,15 @@ class Wire:
         self.sent_again = 0
         self._server = server
         self._lock = threading.Lock()
-        self._reached = False
+        self._reached = self._tells_ends = False
         try:
             host = httpx.URL(self.url).host
         except httpx.InvalidURL as error:
             raise InputError(f"'{self.url}' is no URL: {error}.") from error
         local = is_this_machine(host)
         self._key = key(server, local or self.url.startswith("https://"))
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         self._client = httpx.Client(
-            headers=headers,
+            headers=self.headers,
             timeout=httpx.Timeout(server.timeout_s, connect=min(_CONNECT_S, server.timeout_s)),
             limits=httpx.Limits(max_connections=None),
             follow_redirects=False,
@@ -150,6 +151,11 @@ class Wire:
             text = text.replace(self._key, "***")
         text = " ".join(text.split())
         return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + " ..."
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers that carry the key; empty without one."""
+        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
 
     def _at(self, path: str) -> str:
         return self.url + path
@@ -242,6 +248,8 @@ class Wire:
                 f"{self.url} redirects to {place}, and no redirect is followed. Name that address "
                 "if it is the right one."
             )
+        if status == 500 and any(each in said for each in _REFUSALS):
+            raise Refused(400, said)
         if status in _BUSY or status >= 500:
             raise _Again(f"{status}: {said}", retry_after_s(response.headers.get("retry-after")))
         raise Refused(status, said)
@@ -253,17 +261,19 @@ class Wire:
             whole = response.read().decode("utf-8", "replace")
             yield clock(), self._unbroken(whole)
             return
-        ended = False
+        ended, data = False, ""
         for line in response.iter_lines():
             if not line.startswith("data:"):
                 continue
             now, data = clock(), line.removeprefix("data:").strip()
             if data == "[DONE]":
-                return
+                break
             found = self._unbroken(data)
             ended = ended or any(each.get("finish_reason") for each in found.get("choices") or ())
             yield now, found
-        if not ended:
+        self._tells_ends = self._tells_ends or ended
+        # A server that cuts a request off for another one still says that all is done.
+        if not ended and (data != "[DONE]" or self._tells_ends):
             raise _Again("the stream broke off before its end")
 
     def _unbroken(self, data: str) -> dict[str, Any]:

@@ -13,8 +13,7 @@ from slmbench.cli.output import print_json, stderr, stdout
 from slmbench.cli.progress import Bars
 from slmbench.errors import InputError
 from slmbench.execute.ab import measure_pair
-from slmbench.plan import hub
-from slmbench.plan.build import build
+from slmbench.plan.build import build, require_ready
 from slmbench.plan.model_text import parse_model
 from slmbench.render.ab_text import render_ab_markdown, render_ab_text
 from slmbench.schema.finding import AbResult
@@ -97,13 +96,7 @@ def measured(asked: PairSpec, store: str, include_path: str | None) -> tuple[Pai
         tasks=asked.tasks, seed=asked.seed, time_limit_s=asked.time_limit_s,
         include_path=include_path,
     )  # fmt: skip
-    plan = build(spec)
-    lacking = "; ".join(dict.fromkeys(each for run in plan.runs for each in run.blocking))
-    if lacking:
-        raise InputError(f"This request needs packages that aren't installed: {lacking}.")
-    to_fetch = [run.model.target for run in plan.runs if run.fingerprint is None]
-    if to_fetch:
-        hub.require_hub(to_fetch)
+    plan = require_ready(build(spec))
     place, saved = open_for_writing(store, resume=False)
     label = f"{plan.runs[0].model.label} / {plan.runs[1].model.label}"
     with Bars() as bars:

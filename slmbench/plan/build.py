@@ -12,13 +12,14 @@ import psutil
 
 from slmbench import catalog
 from slmbench.errors import InputError, ModelError, did_you_mean
-from slmbench.plan import checkpoint, hub
+from slmbench.plan import checkpoint, gguf_file, hub, size_estimate
 from slmbench.plan.model_text import reference_path
 from slmbench.plan.tasks import resolve
 from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import Job, Plan, RunPlan, SecondPlan, TaskRef
 from slmbench.schema.record import ModelFingerprint
 from slmbench.schema.spec import RunSpec
+from slmbench.suites.memory.devices import load_devices
 from slmbench.suites.taskfile import definition_hash
 
 #: suite -> modules it needs beside those of the backend, and the extra that brings them.
@@ -28,8 +29,12 @@ _NEEDS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 _BACKEND_NEEDS: dict[str, tuple[tuple[str, str], ...]] = {
     "hf": (("torch", "hf"), ("transformers", "hf")),
+    "gguf": (("llama_cpp", "gguf"),),
+    "vllm": (("vllm", "vllm"), ("transformers", "hf")),
     "openai": (("httpx", "server"),),
 }
+#: Backends whose target is a transformers checkpoint: a folder or a hub id.
+_OF_CHECKPOINTS = ("hf", "vllm")
 #: Resident bytes of a worker with torch and transformers loaded, before any weights (measured).
 _RUNTIME_BYTES = 500 * 2**20
 _DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "auto": 2}
@@ -89,19 +94,25 @@ def _run_plan(spec: RunSpec, model: ModelSpec, jobs: tuple[Job, ...]) -> RunPlan
     fingerprint: ModelFingerprint | None
     folder: Path | None = None
     weights: int | None = None
+    runtime = _RUNTIME_BYTES
     note = "runs without weights of its own"
-    if model.backend != "hf":
+    if model.backend == "gguf":
+        file = gguf_file.inspect(model)
+        folder, fingerprint, weights = file.path, file.fingerprint, file.weight_bytes
+        if "accuracy" not in spec.suites:  # lm-eval brings torch
+            runtime = gguf_file.RUNTIME_BYTES
+        note = f"tensors by their file, and {runtime // 2**20} MiB for the runtime"
+    elif model.backend not in _OF_CHECKPOINTS:
         fingerprint = _named_fingerprint(model)
     elif (folder := _local_folder(model)) is not None:
         found = checkpoint.inspect(folder)
         fingerprint = checkpoint.fingerprint(found, model)
-        weights = checkpoint.run_bytes(found, model.dtype)
-        note = "weights by their files, and 500 MiB for the runtime"
+        weights, note = size_estimate.weights_here(found, model)
     else:
         fingerprint = None
         weights, note = _promised_weights(model)
     seconds = _seconds(spec)
-    memory = None if weights is None else weights + _RUNTIME_BYTES
+    memory = None if weights is None else weights + runtime
     available = psutil.virtual_memory().total
     if memory is not None and memory > available:
         missing.append(f"memory: needs {memory / 2**30:.1f} GiB, has {available / 2**30:.1f} GiB")
@@ -134,8 +145,11 @@ def _seconds(spec: RunSpec) -> dict[str, SecondPlan]:
 
 
 def _second(model: ModelSpec) -> SecondPlan:
-    folder = _local_folder(model) if model.backend == "hf" else None
-    if model.backend != "hf":
+    if model.backend == "gguf":
+        file = gguf_file.inspect(model)
+        return SecondPlan(model=model, local_path=str(file.path), fingerprint=file.fingerprint)
+    folder = _local_folder(model) if model.backend in _OF_CHECKPOINTS else None
+    if model.backend not in _OF_CHECKPOINTS:
         return SecondPlan(model=model, local_path=None, fingerprint=_named_fingerprint(model))
     if folder is None:
         return SecondPlan(model=model, local_path=None, fingerprint=None)
@@ -150,7 +164,7 @@ def source_of(model: ModelSpec) -> str:
     Raises:
         ModelError: a local model is missing, incomplete, corrupt or pickled.
     """
-    folder = _local_folder(model) if model.backend == "hf" else None
+    folder = _local_folder(model) if model.backend in _OF_CHECKPOINTS else None
     return model.target if folder is None else str(checkpoint.inspect(folder).folder)
 
 
@@ -192,6 +206,9 @@ def _missing_modules(spec: RunSpec, model: ModelSpec) -> list[str]:
     needs = list(_BACKEND_NEEDS.get(model.backend, ()))
     if model.server is not None and model.server.tokenizer is not None:
         needs.append(("transformers", "hf"))
+    if model.quantization is not None:
+        library = "bitsandbytes" if model.quantization.startswith("bnb") else "torchao"
+        needs += [(name, "quantization") for name in (library, "accelerate")]
     for suite in spec.suites:
         needs.extend(_NEEDS.get(suite, ()))
     return [
@@ -224,11 +241,22 @@ def _plan_hash(
         asked.pop(free)
     for role in ("judge", "detoxifier"):
         asked.pop(role)
+    if "load" not in spec.suites:
+        asked.pop("load")  # it changes no other suite, so older runs can still be resumed
     if seconds:
         asked["seconds"] = {role: each.model_dump(mode="json") for role, each in seconds.items()}
     asked["model"] = model.model_dump(mode="json", exclude={"name", "target"})
-    if model.server is None:
-        asked["model"].pop("server")  # so that a run from before servers can still be resumed
+    # What isn't used is left out, so that a run from before it was known can still be resumed.
+    for later in ("server", "quantization", "device_map"):
+        if getattr(model, later) is None:
+            asked["model"].pop(later)
+    asked.pop("memory")
+    if spec.memory.device_profiles:
+        devices = load_devices(spec.memory.device_profiles)
+        asked["devices"] = {name: each.model_dump() for name, each in devices.items()}
+    for option in ("gpu_layers", "kv_dtype"):
+        if asked["model"][option] is None:
+            asked["model"].pop(option)  # likewise, from before GGUF models
     asked["weights"] = (
         f"hub:{model.target}@{model.revision}" if fingerprint is None else fingerprint.model_dump()
     )

@@ -78,7 +78,9 @@ def fingerprint(checkpoint: Checkpoint, spec: ModelSpec) -> ModelFingerprint:
     template_file = folder / "chat_template.jinja"
     if template_file.is_file():
         template = template_file.read_text(encoding="utf-8")
-    quantization = checkpoint.config.get("quantization_config") or {}
+    quantization: Any = checkpoint.config.get("quantization_config") or {}
+    if spec.quantization is not None:
+        quantization = {"made_on_loading": spec.quantization}
     weights = hashlib.sha256()
     # The configuration is hashed with the weights: the same bytes under another rope base or head
     # count are another model.

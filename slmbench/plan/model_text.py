@@ -11,6 +11,7 @@ from slmbench.schema.model_spec import ModelSpec, ServerSpec
 from slmbench.schema.strict import parse
 
 REFERENCE = ("pico", "nano", "micro")
+BACKENDS = ("hf", "gguf", "vllm", "openai", "fake")
 
 #: User information in a URL, even where a comma in a password cuts it.
 _SECRET = re.compile(r"://[^/]*@")
@@ -19,7 +20,7 @@ _SECRET = re.compile(r"://[^/]*@")
 _LM_EVAL_KEYS = {"pretrained": "target", "base_url": "target"}
 
 
-def parse_model(text: str, backends: tuple[str, ...] = ("hf", "openai", "fake")) -> ModelSpec:
+def parse_model(text: str, backends: tuple[str, ...] = BACKENDS) -> ModelSpec:
     """Return the model that ``BACKEND:TARGET[,key=value...]`` names.
 
     ``ref:pico`` names a reference model, run in float32 on one thread by the hf backend, and
@@ -35,7 +36,8 @@ def parse_model(text: str, backends: tuple[str, ...] = ("hf", "openai", "fake"))
     backend, colon, target = head.partition(":")
     if not colon or not target:
         raise InputError(
-            f"'{text}' names no model. Write BACKEND:NAME, for example hf:PATH_OR_ID or ref:pico."
+            f"'{text}' names no model. Write BACKEND:NAME, for example hf:PATH_OR_ID, "
+            "gguf:FILE.gguf or ref:pico."
         )
     options = _options(pairs, text)
     if backend == "ref":

@@ -11,6 +11,7 @@ from slmbench.schema.plan import TaskKind, TaskRef
 from slmbench.schema.spec import RunSpec
 from slmbench.suites.stock_index import lm_eval_tasks_dir
 from slmbench.suites.taskfile import count_items, kind_of, tags_of
+from slmbench.suites.workload_file import workload_names
 
 #: suite -> the kind of task it asks.
 KIND_OF_SUITE: dict[str, TaskKind] = {
@@ -21,11 +22,12 @@ KIND_OF_SUITE: dict[str, TaskKind] = {
     "rag": "rag",
     "bias": "bias",
     "latency": "workload",
+    "load": "workload",
     "energy": "workload",
     "memory": "workload",
 }
 _DEFAULT_WORKLOAD = "chat"
-_NOT_TASKS = {"presets"}
+_NOT_TASKS = {"presets", "devices"}
 
 
 def local_tasks(include_path: str | None = None) -> dict[str, TaskRef]:
@@ -37,7 +39,7 @@ def local_tasks(include_path: str | None = None) -> dict[str, TaskRef]:
     found: dict[str, TaskRef] = {}
     for path in sorted(tasks_dir().glob("*/*.yaml")):
         if path.parent.name not in _NOT_TASKS:
-            found[path.stem] = _reference(path)
+            found.update(_references(path))
     if include_path is None:
         return found
     folder = Path(include_path)
@@ -46,7 +48,7 @@ def local_tasks(include_path: str | None = None) -> dict[str, TaskRef]:
     for path in sorted(folder.rglob("*.yaml")):
         # A template that others include starts with an underscore by lm-eval's custom.
         if not path.stem.startswith("_"):
-            found[path.stem] = _reference(path)
+            found.update(_references(path))
     return found
 
 
@@ -61,10 +63,15 @@ def resolve(spec: RunSpec) -> dict[str, list[TaskRef]]:
     """
     known = local_tasks(spec.include_path)
     tags = _tags(known)
-    named = [
-        known.get(name) or tags.get(name) or _stock(name, known)
-        for name in dict.fromkeys(spec.tasks)
-    ]
+    named = list(
+        dict.fromkeys(
+            task
+            for name in spec.tasks
+            for task in (
+                _cells(name, known) or [known.get(name) or tags.get(name) or _stock(name, known)]
+            )
+        )
+    )
     chosen: dict[str, list[TaskRef]] = {}
     for suite in spec.suites:
         kind = KIND_OF_SUITE[suite]
@@ -80,8 +87,18 @@ def resolve(spec: RunSpec) -> dict[str, list[TaskRef]]:
     return chosen
 
 
-def _reference(path: Path) -> TaskRef:
-    return TaskRef(name=path.stem, kind=kind_of(path), path=str(path), item_count=count_items(path))
+def _references(path: Path) -> dict[str, TaskRef]:
+    """Return the tasks of a file by name: one, or every cell of a grid of workloads."""
+    kind = kind_of(path)
+    names = workload_names(path) if kind == "workload" else [path.stem]
+    items = count_items(path)
+    return {name: TaskRef(name=name, kind=kind, path=str(path), item_count=items) for name in names}
+
+
+def _cells(name: str, known: dict[str, TaskRef]) -> list[TaskRef]:
+    """Return the workloads of the grid with a name; none where it is no grid's."""
+    cells = [task for task in known.values() if task.kind == "workload" and task.name != name]
+    return [task for task in cells if task.path is not None and Path(task.path).stem == name]
 
 
 def _tags(known: dict[str, TaskRef]) -> dict[str, TaskRef]:

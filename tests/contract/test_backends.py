@@ -14,6 +14,7 @@ from slmbench.plan.model_text import parse_model
 from slmbench.ports import Backend, Generation, Sampling
 from slmbench.resources import reference_dir
 from slmbench.schema.base import Absent, Measured
+from tests.served_gguf import gguf_of
 from tests.served_model import serving
 
 TEXTS = (
@@ -23,7 +24,7 @@ TEXTS = (
     "A",
 )
 #: float32 sums differ by their order; a batch of another shape is another order.
-TOLERANCE = {"fake": 0.0, "hf": 1e-4, "openai": 1e-4}
+TOLERANCE = {"fake": 0.0, "hf": 1e-4, "gguf": 1e-4, "openai": 1e-4, "vllm": 1e-4}
 NEW_TOKENS = 8
 
 
@@ -38,12 +39,18 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module", params=["fake", "hf", "openai"])
-def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+@pytest.fixture(scope="module", params=["fake", "hf", "gguf", "gguf-q4", "openai", "vllm"])
+def backend(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Backend]:
     with ExitStack() as stack:
         model = parse_model("fake:contract")
         source = "contract"
-        if request.param != "fake":
+        if request.param.startswith("gguf"):
+            kind = "Q4_0" if request.param == "gguf-q4" else "F32"
+            source = str(gguf_of("pico", tmp_path_factory.mktemp("gguf"), kind))
+            model = parse_model(f"gguf:{source},threads=1,batch_size=3")
+        elif request.param != "fake":
             pico = trained_pico()
             stack.enter_context(one_thread())
             model, source = parse_model("ref:pico,device=cpu,batch_size=3"), str(pico)
@@ -51,7 +58,10 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
             pytest.importorskip("httpx")
             source = stack.enter_context(serving(pico)).url
             model = parse_model(f"openai:{source},model=tiny,tokenizer={pico},batch_size=3")
-        made: Backend = catalog.load("backends", request.param)(model, source)
+        if request.param == "vllm":
+            pytest.importorskip("vllm", reason="vLLM isn't installed: it needs a GPU")
+            model = parse_model(f"vllm:{pico},dtype=float32")
+        made: Backend = catalog.load("backends", request.param.split("-")[0])(model, source)
         stack.callback(made.close)
         yield made
 

@@ -18,7 +18,9 @@ from slmbench.schema.plan import TaskRef
 
 TASKS = tasks_dir()
 FOLDERS = sorted(
-    p.name for p in TASKS.iterdir() if p.is_dir() and p.name not in ("presets", "prompts")
+    p.name
+    for p in TASKS.iterdir()
+    if p.is_dir() and p.name not in ("presets", "prompts", "devices")
 )
 #: Those whose items the reference models' generator draws; the others' suites read what they hold.
 NAMED = sorted(SOURCES)

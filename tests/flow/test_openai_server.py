@@ -162,6 +162,26 @@ def test_latency_needs_the_tokenizer(url: str, tmp_path: Path) -> None:
     assert 0 < found["ttft_s"] < found["e2e_s"] and 0 < found["tpot_s"] < found["e2e_s"]
 
 
+def test_it_is_put_under_load(url: str, tmp_path: Path) -> None:
+    done = slmbench(
+        "run", "--model", f"openai:{url},model={PICO},tokenizer={PICO}", "--suite", "load",
+        "--load", "concurrencies=1,2", "--load", "rates=5", "--load", "duration_s=3s", "--load",
+        "ramp_s=300ms", "--slo", "ttft:60s", "--store", "runs", "--json", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    (run,) = done.json()["runs"]
+    found = {each["metric"]: each for each in run["metrics"]}
+    for stage in ("closed_1", "closed_2"):
+        assert found[f"{stage}_requests_per_s"]["value"] > 0
+        assert found[f"{stage}_failed_share"]["value"] == 0
+        assert found[f"{stage}_slo_share"]["value"] == 1
+    assert found["max_requests_per_s"]["unit"] == "requests/s"
+    assert found["slo_requests_per_s"]["value"] == 5
+    record = json.loads((Path(tmp_path, run["path"]) / "run.json").read_text())
+    stages = [each["stage"] for each in record["jobs"][0]["details"]["stages"]]
+    assert stages == ["closed_1", "closed_2", "open_5"]
+
+
 def test_nobody_listens(tmp_path: Path) -> None:
     done = slmbench(
         "run", "--model", "openai:http://127.0.0.1:9/v1,model=x", "--suite", "similarity",

@@ -117,7 +117,7 @@ def test_retry_after_is_kept_to(server: Served) -> None:
 def test_a_pause_that_is_too_long_is_not_waited_for(server: Served, value: str) -> None:
     backend = connect(server)
     server.faults = [busy(429, retry_after=value)]
-    with pytest.raises(ModelError, match=r"failed 1 times.*asks to wait 3[56]\d\d s"):
+    with pytest.raises(ModelError, match=r"failed 1 times.*asks to wait [1-3]\d\d\d s"):
         say(backend)
 
 
