@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slmbench.errors import InputError, did_you_mean
-from slmbench.ports import SecondModel, TextItem
+from slmbench.ports import Sampling, SecondModel, TextItem
 from slmbench.schema.base import Absent
 from slmbench.scorers.embedding import encoder_of
 from slmbench.scorers.local_model import encodable
@@ -67,6 +67,8 @@ class RagasJudge:
         judge: the model that judges; with ``apply_chat_template`` its chat template wraps a prompt.
         embedding: a sentence-transformers folder or id; only ``answer_relevancy`` needs it.
         max_new_tokens: tokens of one reply.
+        temperature: of the judge's replies; 0 takes the likeliest.
+        seed: of replies that are drawn.
         apply_chat_template: None takes the template where the judge has one.
 
     Raises:
@@ -82,6 +84,8 @@ class RagasJudge:
         judge: SecondModel,
         embedding: str | None = None,
         max_new_tokens: int = 512,
+        temperature: float = 0.0,
+        seed: int = 0,
         apply_chat_template: bool | None = None,
     ) -> None:
         if metric not in _KINDS:
@@ -103,7 +107,10 @@ class RagasJudge:
             encoder, who = _ragas_embedding(embedding)
             self._settings["embeddings"] = encoder
             self.provenance += f",encoder={who}"
-        self._replies = Replies(judge.backend, max_new_tokens, apply_chat_template)
+        if temperature > 0:
+            self.provenance += f",temperature={temperature:g},seed={seed}"
+        how = Sampling(max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
+        self._replies = Replies(judge.backend, how, apply_chat_template)
 
     def score(self, items: Sequence[TextItem]) -> list[float | Absent]:
         """Return one score for each item; the judge is asked about all items side by side."""

@@ -26,13 +26,13 @@ class Replies:
 
     Args:
         backend: the judge.
-        max_new_tokens: tokens of one reply.
+        how: the length of one reply, and how it is chosen.
         chat: wrap prompts in the judge's chat template; None does so where it has one.
     """
 
-    def __init__(self, backend: Backend, max_new_tokens: int, chat: bool | None) -> None:
+    def __init__(self, backend: Backend, how: Sampling, chat: bool | None) -> None:
         self._backend = backend
-        self._how = Sampling(max_new_tokens=max_new_tokens)
+        self._how = how
         self._chat = chat
         self._waiting: list[tuple[list[int], asyncio.Future[str]]] = []
 
@@ -42,7 +42,7 @@ class Replies:
         return len(self._waiting)
 
     async def ask(self, prompt: str) -> str:
-        """Return the judge's greedy reply, once `answer` was called.
+        """Return the judge's reply, once `answer` was called.
 
         Raises:
             Unusable: the prompt and a reply do not fit the judge's window.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from slmbench.suites.lm_eval_bridge import BridgeLM
 from tests.bench.work import Pair
 from tests.contract.memory_context import MemoryContext
 
-#: Width and tokens of the plain forward pass that stands for the limit.
-_ROW, _PASS = 512, 1024
+#: Tokens of one plain forward pass that stands for the limit.
+_PASS = 1024
 
 
 def slmbench_side(checkpoint: Path, dtype: str) -> tuple[HuggingFace, BridgeLM]:
@@ -47,20 +48,26 @@ def call(harness: Any, method: str, requests: Sequence[Any]) -> Any:
 def limit(model: Any, pairs: Sequence[Pair]) -> tuple[Callable[[], None], int]:
     """Return (a plain forward pass over as many tokens as are distinct, that count).
 
-    Causal rows of 512 tokens, 1,024 at once, without masks, trees or caches; the vocabulary is
-    reached from as many positions as predict.
+    Causal rows of such a length that a token looks at as many keys, on average, as it has to; about
+    1,024 tokens at once, without masks, trees or caches; the vocabulary is reached from as many
+    positions as predict.
     """
     rows = [[*context, *answer] for context, answer in pairs]
     roots = build(rows, [len(answer) for _, answer in pairs], block=10**6)
     tokens = sum(root.size for root in roots)
     predicted = sum(root.predicted for root in roots)
-    sizes = [_ROW] * (tokens // _ROW) + [tokens % _ROW] * (tokens % _ROW > 0)
+    nodes = [node for root in roots for node in root.walk()]
+    depths = [depth for node in nodes for depth in range(node.start, node.end)]
+    # A row of n tokens looks at (n + 1) / 2 keys on average.
+    row = round(2 * statistics.mean(depths)) + 1
+    sizes = [row] * (tokens // row) + [tokens % row] * (tokens % row > 0)
+    at_once = -(-_PASS // row)
 
     def run() -> None:
         with torch.inference_mode():
             for width in sorted(set(sizes), reverse=True):
-                for first in range(0, sizes.count(width), _PASS // _ROW):
-                    count = min(_PASS // _ROW, sizes.count(width) - first)
+                for first in range(0, sizes.count(width), at_once):
+                    count = min(at_once, sizes.count(width) - first)
                     ids = torch.randint(5, 1000, (count, width), device=model.device)
                     hidden = model.base_model(input_ids=ids, use_cache=False)[0]
                     hidden = hidden.flatten(0, 1)

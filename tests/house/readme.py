@@ -67,8 +67,8 @@ def _measured_with(figures: dict[str, Any]) -> str:
         f"{shape['layers']} layers, hidden size {shape['hidden']} and a vocabulary of "
         f"{shape['vocabulary']:,}; {figures['threads']} threads of a {figures['device']}; lm-eval "
         f"{versions['lm_eval']} at its best batch size, transformers {versions['transformers']}, "
-        f"torch {versions['torch']}. The limit is a plain forward pass over the same distinct "
-        "tokens."
+        f"torch {versions['torch']}. The limit is a plain forward pass over as many distinct "
+        "tokens, in causal rows where a token looks at as many keys as it has to."
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from slmbench.ports import Context, Scorer, SecondModel, TextItem
 from slmbench.schema.base import Absent
+from slmbench.suites.rag.judge_faults import DRAWN_AT, ORDERLESS, faults_into
 from slmbench.suites.rag.task import RagTask
 from slmbench.suites.taskfile import text_hash
 from slmbench.suites.textscores import Column, ScoreSheet
@@ -15,13 +16,6 @@ from slmbench.suites.textscores import Column, ScoreSheet
 JUDGED = (
     "faithfulness", "answer_relevancy", "context_precision", "context_recall", "context_relevancy",
 )  # fmt: skip
-#: What stands beside every judged score, and why it can't beside these.
-_FAULTS = {
-    "position_bias": "ragas' prompts list no options whose order could be turned; "
-    "hold the judge to the task judge_ladder",
-    "repeat_consistency": "ragas asks each question once, at temperature 0; "
-    "hold the judge to the task judge_ladder",
-}
 _NO_ENCODER = "no encoder: answer_relevancy needs one, named with scorers.embedding in the spec"
 
 
@@ -40,9 +34,16 @@ class Steps:
 
 
 def judge_scorers(
-    judge: SecondModel | Absent, task: RagTask, context: Context, has_passages: bool
+    judge: SecondModel | Absent,
+    task: RagTask,
+    context: Context,
+    has_passages: bool,
+    temperature: float = 0.0,
 ) -> dict[str, Scorer | Absent]:
-    """Return the scorer of every judged metric, or why there is none."""
+    """Return the scorer of every judged metric, or why there is none.
+
+    A judge's replies are its likeliest, or drawn at a ``temperature``.
+    """
     if not has_passages:
         judge = Absent(reason="no answer was written from passages, so there is none to judge")
     if isinstance(judge, Absent):
@@ -57,6 +58,8 @@ def judge_scorers(
             judge=judge,
             embedding=encoder,
             max_new_tokens=task.judge_max_new_tokens,
+            temperature=temperature,
+            seed=context.spec.seed,
         )
         for name in JUDGED
     }
@@ -94,12 +97,38 @@ def judge_into(
             for sheet, (value, reason) in zip(sheets[start:], found, strict=False):
                 sheet.put(name, Absent(reason=str(reason)) if value is None else float(value))
             steps.add(len(part))
-    if not all(isinstance(scorer, Absent) for scorer in scorers.values()):
-        columns += [
-            Column(name, Absent(reason=reason), name != "position_bias")
-            for name, reason in _FAULTS.items()
-        ]
     return columns
+
+
+def check_into(
+    sheets: Sequence[ScoreSheet],
+    items: Sequence[TextItem],
+    scorers: dict[str, Scorer | Absent],
+    task: RagTask,
+    steps: Steps,
+) -> list[Column]:
+    """Judge the first ``task.checked_items`` items again, and tell how far the judge holds."""
+    there = {name: each for name, each in scorers.items() if not isinstance(each, Absent)}
+    if not there or not items:
+        return []
+    if task.checked_items == 0:
+        unasked = Absent(reason="checked_items of the task is 0: nothing was judged twice")
+        return [
+            Column("position_bias", unasked, False),
+            Column("repeat_consistency", unasked, True),
+        ]
+    context = steps.context
+    again = judge_scorers(context.second("judge"), task, context, True, DRAWN_AT)
+    drawn = {name: each for name, each in again.items() if not isinstance(each, Absent)}
+    columns = faults_into(sheets, items[: task.checked_items], there, drawn, context)
+    steps.add(checks(scorers, len(items), task))
+    return columns
+
+
+def checks(scorers: dict[str, Scorer | Absent], judged: int, task: RagTask) -> int:
+    """Return how many more judgements `check_into` asks for, at most."""
+    there = [name for name, each in scorers.items() if not isinstance(each, Absent)]
+    return min(judged, task.checked_items) * (len(there) + sum(n in ORDERLESS for n in there))
 
 
 def judge_notes(

@@ -22,7 +22,14 @@ from slmbench.suites.rag.figures import (
     ranking_columns,
     reader_columns,
 )
-from slmbench.suites.rag.judged import Steps, judge_into, judge_notes, judge_scorers
+from slmbench.suites.rag.judged import (
+    Steps,
+    check_into,
+    checks,
+    judge_into,
+    judge_notes,
+    judge_scorers,
+)
 from slmbench.suites.rag.reader import Answer, Reader, Reading
 from slmbench.suites.rag.retriever import Rankings, Retriever
 from slmbench.suites.rag.task import Loaded, RagRow, RagTask, load_rag
@@ -59,6 +66,7 @@ class Rag:
         scorers = judge_scorers(judge, task, context, _shown(readings) != "no_context")
         judged = rows[: task.judged_items]
         steps.total += len(judged) * sum(not isinstance(each, Absent) for each in scorers.values())
+        steps.total += checks(scorers, len(judged), task)
         answers = _answers(task, readings, rankings, reader, steps)
 
         sheets = [ScoreSheet() for _ in rows]
@@ -71,6 +79,7 @@ class Rag:
         items = _items(judged, readings, answers)
         size = 1 if isinstance(judge, Absent) else judge.backend.batch_size
         columns += judge_into(sheets, items, scorers, steps, size)
+        columns += check_into(sheets, items, scorers, task, steps)
         context.progress(steps.total, steps.total)
         samples = _samples(sheets, rows, readings, answers)
         return JobResult(

@@ -67,6 +67,7 @@ class RagTask(DataTask):
         conditions: with which passages each question is answered.
         generation: how the reader continues its prompt; one greedy answer a question.
         judged_items: how many questions a judge rates, from the first; None rates them all.
+        checked_items: how many of those it rates twice more, to tell how far it holds.
         judge_max_new_tokens: tokens a judge may write for one reply.
     """
 
@@ -78,6 +79,7 @@ class RagTask(DataTask):
     conditions: tuple[Condition, ...] = ("no_context", "retrieved", "gold")
     generation: GenerationSpec
     judged_items: int | None = Field(default=None, ge=1)
+    checked_items: int = Field(default=20, ge=0)
     judge_max_new_tokens: int = Field(default=512, ge=1)
 
     @model_validator(mode="after")

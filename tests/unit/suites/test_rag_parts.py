@@ -128,9 +128,12 @@ def test_a_judged_job_by_hand(tmp_path: Path) -> None:
     assert number(result, "context_relevancy") == pytest.approx((1 + 0.5 + 0) / 3)
     assert "scorers.embedding" in value(result, "answer_relevancy").reason
     assert value(result, "faithfulness").how.endswith("faithfulness,judge=scripted@1")
-    assert "judge_ladder" in value(result, "position_bias").reason
-    assert "judge_ladder" in value(result, "repeat_consistency").reason
-    assert context.progressed[-1] == (3 * 3 + 4 * 3, 3 * 3 + 4 * 3)
+    assert "two passages" in value(result, "position_bias").reason
+    assert number(result, "repeat_consistency") == 1.0
+    assert "drawn at 0.7" in value(result, "repeat_consistency").how
+    # Three answers three times; then four metrics, all drawn again and three of them turned round.
+    total = 3 * 3 + 4 * 3 + 3 * (4 + 3)
+    assert context.progressed[-1] == (total, total)
     again = MemoryContext()
     again.kept, again.seconds = dict(context.kept), {"judge": scripted(lambda *_: "spoilt")}
     assert run(write(tmp_path), again) == result and again.computed == []
