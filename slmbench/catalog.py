@@ -39,6 +39,7 @@ SUITES = {
     "judge": Entry("slmbench.suites.judge.suite:Judge", "rated by a model: G-Eval, pairwise, QAG"),
     "rag": Entry("slmbench.suites.rag.suite:Rag", "retrieval, and answers with and without it"),
     "bias": Entry("slmbench.suites.bias.suite:Bias", "BBQ, CrowS-Pairs, leaks, over-refusal"),
+    "fidelity": Entry("slmbench.suites.fidelity.suite:Fidelity", "KL to a reference, top-1, PPL"),
     "latency": Entry("slmbench.suites.latency:Latency", "TTFT, TPOT, end-to-end, tokens/s"),
     "load": Entry("slmbench.suites.load.suite:Load", "a server under load, goodput under an SLO"),
     "energy": Entry("slmbench.suites.energy.suite:Energy", "J, gCO2e and cost of an answer"),

@@ -45,7 +45,7 @@ def run(spec: RunSpec, store: str, observer: Observer, resume: bool = False) -> 
 
 def compare(baseline: str, candidate: str, store: str) -> Comparison:
     """Compare two recorded runs metric by metric."""
-    from slmbench.analyse.compare import compare as compare_runs
+    from slmbench.analyse.compare_details import compare_in_detail as compare_runs
     from slmbench.store.reader import find_run
 
     return compare_runs(find_run(baseline, store), find_run(candidate, store))
@@ -56,11 +56,11 @@ def gate(policy_path: str, baseline: str | None, candidate: str, store: str) -> 
     from slmbench.analyse.compare import compare as compare_runs
     from slmbench.gate.judge import judge
     from slmbench.gate.policy import load_policy
-    from slmbench.store.reader import find_run
+    from slmbench.store.baseline_file import find_named
 
     policy = load_policy(policy_path)
-    new = find_run(candidate, store)
-    old = find_run(baseline, store) if baseline is not None else None
+    new = find_named(candidate, store)
+    old = find_named(baseline, store) if baseline is not None else None
     comparison = None
     if old is not None:
         with suppress(NotComparable):  # the judge says so, rule by rule

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -140,6 +140,32 @@ class MemoryProbe(Protocol):
 
 
 @runtime_checkable
+class DistributionSource(Protocol):
+    """What a backend offers beside the Backend port if it can tell next-token distributions."""
+
+    def vocabulary_hash(self) -> str:
+        """Return a hash of every token and its number: models that share it share a vocabulary."""
+
+    def next_token_logprobs(
+        self, rows: Sequence[Tokens], positions: int
+    ) -> Iterator[tuple[int, int, Any]]:
+        """Yield the distribution after every token of every row, a slice of a row at a time.
+
+        Yields:
+            (number of the row, the slice's first position, natural-log probabilities as a float32
+            numpy array of at most ``positions`` x vocabulary), in order of rows and positions.
+        """
+
+
+@runtime_checkable
+class ItemSuite(Protocol):
+    """What a suite offers beside the Suite port if a job may ask some of a task's items only."""
+
+    def count_items(self, job: Job, backend: Backend, context: Context) -> int | None:
+        """Return how many items a job has; None where they can't be asked in parts."""
+
+
+@runtime_checkable
 class LoadTarget(Protocol):
     """What a backend offers beside the Backend port if its model can be put under load."""
 
@@ -207,7 +233,7 @@ class Context(Protocol):
         """Return a scorer of the catalogue, or why it can't be used here."""
 
     def second(self, role: str) -> SecondModel | Absent:
-        """Return the request's ``judge`` or ``detoxifier``, or Absent where it names none."""
+        """Return the request's ``judge``, ``detoxifier`` or ``reference``, or why there is none."""
 
     def meter(self, name: str, **options: Any) -> Meter | Absent:
         """Return a meter of the catalogue, or why it can't be used here."""

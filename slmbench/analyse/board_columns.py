@@ -13,7 +13,7 @@ from slmbench.schema.record import JobRecord, Metric, RunRecord
 from slmbench.schema.spec import SUITES
 
 #: Suites whose numbers come from a scorer: two scorers measure two different things.
-SCORED_SUITES = frozenset({"toxicity", "similarity", "judge", "rag", "bias"})
+SCORED_SUITES = frozenset({"toxicity", "similarity", "judge", "rag", "bias", "fidelity"})
 #: Numbers that explain others: a board of all of them would hide the others. Records keep them, and
 #: so does ``slmbench show``; nor has a board columns for groups, kinds and categories (``@...=``).
 _DETAILS = frozenset(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from slmbench.analyse.comparability import (
     RESOURCE_SUITES,
     environment_differences,
@@ -24,15 +22,17 @@ from slmbench.schema.finding import (
 from slmbench.schema.record import RunRecord, Sample
 
 
-class _Once:
+class ReadOnce:
     """A run whose samples are read from the store only once for each job."""
 
     def __init__(self, run: RunData) -> None:
+        """Take a run of a store."""
         self._run = run
         self._read: dict[str, list[Sample]] = {}
         self.record: RunRecord = run.record
 
     def samples(self, job_id: str) -> list[Sample]:
+        """Return the samples of one job, from memory where they were read before."""
         if job_id not in self._read:
             self._read[job_id] = self._run.samples(job_id)
         return self._read[job_id]
@@ -44,7 +44,7 @@ def compare(baseline: RunData, candidate: RunData) -> Comparison:
     Raises:
         NotComparable: the runs share no metric at all.
     """
-    left, right = metrics_by_path(_Once(baseline)), metrics_by_path(_Once(candidate))
+    left, right = metrics_by_path(ReadOnce(baseline)), metrics_by_path(ReadOnce(candidate))
     if not left.keys() & right.keys():
         raise NotComparable(
             f"'{baseline.record.run_id}' and '{candidate.record.run_id}' share no metric. "
@@ -94,7 +94,7 @@ def _compare_metric(
             return _refused(left, reason)
     pair = Pair(left, right, old, new)
     found = metric_difference(pair)
-    if not math.isfinite(found.difference.difference):
+    if not found.difference.is_finite:
         return _refused(left, "the difference is not a finite number")
     return _row(pair, found)
 
@@ -166,6 +166,8 @@ def _row(pair: Pair, found: Found) -> CompareRow:
         note="; ".join(notes) or None,
         higher_is_better=_direction(pair.baseline, pair.candidate),
         df=difference.df,
+        gained_count=difference.gained,
+        lost_count=difference.lost,
     )
 
 

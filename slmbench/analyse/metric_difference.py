@@ -43,7 +43,7 @@ def metric_difference(pair: Pair) -> Found:
     aggregation = pair.aggregation
     if aggregation is None or aggregation.kind == "other":
         return _without_samples(pair)
-    before, after = _rows(aggregation, pair.baseline), _rows(aggregation, pair.candidate)
+    before, after = score_rows(aggregation, pair.baseline), score_rows(aggregation, pair.candidate)
     if not before or not after:
         return _without_samples(pair)
     if pair.baseline.metric.suite in RESOURCE_SUITES:
@@ -69,19 +69,19 @@ def _paired(
     if aggregation.kind == "mean":
         found = paired_difference([row[0] for row in old], [row[0] for row in new], labels)
         return Found(found, True, tuple(notes))
-    if _too_few(aggregation, old) or _too_few(aggregation, new):
+    if too_few(aggregation, old) or too_few(aggregation, new):
         return _short(aggregation, old, new, paired=True)
-    statistic = partial(_statistic, aggregation)
-    return Found(paired_statistic_difference((old, new), statistic, labels), True, tuple(notes))
+    of_rows = partial(statistic, aggregation)
+    return Found(paired_statistic_difference((old, new), of_rows, labels), True, tuple(notes))
 
 
 def _unpaired(aggregation: Aggregation, old: list[Row], new: list[Row]) -> Found:
     if aggregation.kind == "mean":
         found = unpaired_difference([row[0] for row in old], [row[0] for row in new])
         return Found(found, True)
-    if _too_few(aggregation, old) or _too_few(aggregation, new):
+    if too_few(aggregation, old) or too_few(aggregation, new):
         return _short(aggregation, old, new, paired=False)
-    return Found(unpaired_statistic_difference(old, new, partial(_statistic, aggregation)), True)
+    return Found(unpaired_statistic_difference(old, new, partial(statistic, aggregation)), True)
 
 
 def _without_samples(pair: Pair) -> Found:
@@ -98,20 +98,21 @@ def _without_samples(pair: Pair) -> Found:
 
 def _short(aggregation: Aggregation, old: list[Row], new: list[Row], paired: bool) -> Found:
     """Return the bare difference of a quantile that so few values cannot bracket."""
-    change = float(_statistic(aggregation, np.array(new)) - _statistic(aggregation, np.array(old)))
+    change = float(statistic(aggregation, np.array(new)) - statistic(aggregation, np.array(old)))
     n = min(len(old), len(new))
     kind = "median" if aggregation.kind == "median" else f"{aggregation.q} quantile"
     note = f"{n} values are too few for an interval of the {kind}"
     return Found(unknown_spread(change, n, paired), True, (note,))
 
 
-def _too_few(aggregation: Aggregation, rows: list[Row]) -> bool:
+def too_few(aggregation: Aggregation, rows: list[Row]) -> bool:
+    """Say whether so few values cannot bracket the quantile that is asked for."""
     if aggregation.kind not in ("median", "quantile"):
         return False
     return quantile_interval([row[0] for row in rows], _q(aggregation)) is None
 
 
-def _rows(aggregation: Aggregation, side: MetricOf) -> dict[str, Row]:
+def score_rows(aggregation: Aggregation, side: MetricOf) -> dict[str, Row]:
     """Return (score, weight) of each sample that has both; weight 1 where the kind has none."""
     weight = aggregation.weight
     return {
@@ -124,7 +125,7 @@ def _rows(aggregation: Aggregation, side: MetricOf) -> dict[str, Row]:
     }
 
 
-def _statistic(aggregation: Aggregation, rows: np.ndarray) -> np.ndarray:
+def statistic(aggregation: Aggregation, rows: np.ndarray) -> np.ndarray:
     """Return what ``aggregation`` makes of each resample; not finite where it has no value."""
     scores, weights = rows[..., 0], rows[..., 1]
     if aggregation.kind in ("median", "quantile"):
@@ -133,6 +134,8 @@ def _statistic(aggregation: Aggregation, rows: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         # Perplexity has weights of 1, so that this is its mean.
         rate: np.ndarray = scores.sum(axis=-1) / weights.sum(axis=-1)
+        if aggregation.kind == "weighted_mean":
+            return rate
         bits: bool = aggregation.kind == "bits_per_byte"
         value: np.ndarray = -rate / np.log(2.0) if bits else np.exp(-rate)
     return value

@@ -7,7 +7,9 @@ for a measurement: its architecture and its provenance say ``fake``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from slmbench.errors import InputError
 from slmbench.ports import BackendInfo, Generation, Sampling, Tokens
@@ -75,6 +77,25 @@ class Fake:
 
     def close(self) -> None:
         """Do nothing: there is nothing to free."""
+
+    def vocabulary_hash(self) -> str:
+        """Return one name for all: every fake reads bytes."""
+        return "bytes"
+
+    def next_token_logprobs(
+        self, rows: Sequence[Tokens], positions: int
+    ) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Yield distributions drawn from a hash of all the tokens up to each place."""
+        for number, row in enumerate(rows):
+            for start in range(0, len(row), positions):
+                places = range(start, min(start + positions, len(row)))
+                logits = np.stack([self._logits(row[: place + 1]) for place in places])
+                total = np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+                yield number, start, (logits - total).astype(np.float32)
+
+    def _logits(self, tokens: Tokens) -> np.ndarray:
+        seed = int(self._unit(b"next|" + bytes(tokens)) * 2**48)
+        return np.random.default_rng(seed).normal(size=_VOCABULARY)
 
     def _continue(self, prompt: Tokens, how: Sampling, number: int) -> Generation:
         start = clock()

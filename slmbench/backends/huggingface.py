@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 import transformers
 from safetensors import SafetensorError
 
-from slmbench.backends import hf_memory, hf_quantization
+from slmbench.backends import hf_distributions, hf_memory, hf_quantization
 from slmbench.backends.hf_memory import exact
 from slmbench.engine.engine import DEFAULT_ROWS, Engine
 from slmbench.errors import InputError, ModelError
@@ -128,6 +128,17 @@ class HuggingFace:
     def cache_growth(self, contexts: Sequence[int]) -> dict[int, Measurement]:
         """Return the bytes of the model's own cache at some lengths; see `hf_memory`."""
         return hf_memory.cache_growth(self._model, self.info.prefix_token_id, contexts)
+
+    def vocabulary_hash(self) -> str:
+        """Return a hash of every token and its number."""
+        return hf_distributions.vocabulary_hash(self.tokenizer)
+
+    def next_token_logprobs(
+        self, rows: Sequence[Tokens], positions: int
+    ) -> Iterator[tuple[int, int, Any]]:
+        """Yield the distribution after every token of every row; see `ports.DistributionSource`."""
+        cached = self._engine.ability.prefix
+        return hf_distributions.next_token_logprobs(self._model, rows, positions, cached)
 
     def baseline_bytes(self) -> Measurement:
         """Return what this process held with its libraries and tokenizer, before any weights."""

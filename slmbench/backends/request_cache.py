@@ -12,17 +12,26 @@ import json
 import math
 import struct
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from slmbench.backends.answer_file import AnswerFile
 from slmbench.ports import Backend, Generation, Sampling, Tokens
 from slmbench.schema.base import Measurement
 
 Answer = TypeVar("Answer")
 
 _SCORE = struct.Struct("<d?")
+
+
+class AnswerStore(Protocol):
+    """Where answers are kept by key: a file, or the memory of a process."""
+
+    def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the values of those keys that are there."""
+
+    def put(self, entries: dict[bytes, bytes]) -> None:
+        """Keep values."""
 
 
 class CachedBackend:
@@ -40,7 +49,7 @@ class CachedBackend:
         misses: answers that were computed; of equal questions in one call only one is.
     """
 
-    def __init__(self, backend: Backend, cache: AnswerFile) -> None:
+    def __init__(self, backend: Backend, cache: AnswerStore) -> None:
         """Put ``cache`` before ``backend``."""
         self.info = backend.info
         self.hits = 0

@@ -17,8 +17,12 @@ COMMANDS = {
     "ab": ("slmbench.cli.ab", "Measure two models in turns: paired ratios, and A against itself."),
     "fits": ("slmbench.cli.fits", "Will a model fit a device? Before it is downloaded or loaded."),
     "gate": ("slmbench.cli.gate", "May this model ship? PASS, FAIL, INCONCLUSIVE."),
+    "baseline": ("slmbench.cli.baseline", "Write a run as one small file, to gate against."),
+    "tag": ("slmbench.cli.tag", "Name a run of a store; a tag names a baseline too."),
     "leaderboard": ("slmbench.cli.leaderboard", "Write the HTML leaderboard of stored runs."),
+    "history": ("slmbench.cli.history", "A metric over the runs of a store; where it changed."),
     "show": ("slmbench.cli.show", "Print one stored run, or the runs of a store."),
+    "export": ("slmbench.cli.export", "Write a run for bencher, GitHub's action or a spreadsheet."),
     "doctor": ("slmbench.cli.doctor", "What this host has, what disturbs it, what it can resolve."),
     "list": (
         "slmbench.cli.list",

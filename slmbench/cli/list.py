@@ -10,11 +10,12 @@ from rich.table import Table
 from slmbench import catalog
 from slmbench.cli.output import print_json, stdout
 from slmbench.errors import InputError, did_you_mean
+from slmbench.gate.policy import load_policy, policy_names
 from slmbench.plan.model_text import REFERENCE
 from slmbench.plan.spec_file import preset_names
 from slmbench.plan.tasks import local_tasks
 
-_KINDS = ("models", "backends", "suites", "tasks", "scorers", "meters", "presets")
+_KINDS = ("models", "backends", "suites", "tasks", "scorers", "meters", "presets", "policies")
 
 
 def command(
@@ -22,7 +23,7 @@ def command(
     include_path: Annotated[str | None, typer.Option(help="A further folder of tasks.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List models, backends, suites, tasks, scorers, meters or presets."""
+    """List models, backends, suites, tasks, scorers, meters, presets or policies."""
     if kind not in _KINDS:
         raise InputError(f"'{kind}'?{did_you_mean(kind, _KINDS)} Known: {', '.join(_KINDS)}.")
     rows = _rows(kind, include_path)
@@ -40,6 +41,8 @@ def _rows(kind: str, include_path: str | None) -> list[dict[str, str | int | Non
         return [{"name": f"ref:{name}", "about": "reference model"} for name in REFERENCE]
     if kind == "presets":
         return [{"name": name, "about": "slmbench run " + name} for name in preset_names()]
+    if kind == "policies":
+        return [{"name": name, "about": load_policy(name).description} for name in policy_names()]
     if kind == "tasks":
         tasks = local_tasks(include_path).values()
         return [{"name": task.name, "kind": task.kind, "items": task.item_count} for task in tasks]

@@ -102,6 +102,13 @@ def command(
     detoxifier: Annotated[
         str | None, typer.Option(help="BACKEND:MODEL that rewrites texts before they are scored.")
     ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="BACKEND:MODEL to hold distributions against (fidelity).")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(help="A key=value to tag the run with (commit=abc); may come again."),
+    ] = None,
     store: Annotated[str, typer.Option(help="Folder of runs.")] = "runs",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the newest run of the same request.")
@@ -140,11 +147,13 @@ def command(
         "cache": False if no_cache else None,
         "judge": judge,
         "detoxifier": detoxifier,
+        "reference": reference,
         "scorers": {
             **_scorers(detoxify_checkpoint, detoxify_config, embedding),
             **_pairs(scorer or []),
         },
         "load": {**_pairs(load or [], "--load", "rates=1,2,4"), **({"slo": slo} if slo else {})},
+        "labels": _pairs(label or [], "--label", "commit=abc123"),
         "energy": _pairs(energy or [], "--energy", "country=FRA"),
         "memory": {"device_profiles": device_profile} if device_profile else {},
     }

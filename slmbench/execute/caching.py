@@ -22,7 +22,8 @@ from slmbench.schema.plan import Job
 from slmbench.schema.record import JobResult, ModelFingerprint
 
 #: Suites whose numbers follow from what the model answers. The others measure how it answers (in
-#: what time, with what energy and memory), and a suite of somebody else's may do so too.
+#: what time, with what energy and memory), and a suite of somebody else's may do so too; whole
+#: distributions (fidelity) are too large to keep.
 CACHED_SUITES = frozenset({"accuracy", "toxicity", "similarity", "judge", "rag", "bias"})
 #: Backends whose fingerprint is of all that answers: hf and gguf hash the weights, a fake is its
 #: name. Of any other the fingerprint is only a name, under which a server may run new weights

@@ -89,7 +89,7 @@ class JobContext:
         return made
 
     def second(self, role: str) -> SecondModel | Absent:
-        """Return the request's ``judge`` or ``detoxifier``, or Absent where it names none."""
+        """Return the request's ``judge``, ``detoxifier`` or ``reference``, or why there is none."""
         return self._seconds.get(role)
 
     def meter(self, name: str, **options: Any) -> Meter | Absent:

@@ -85,7 +85,8 @@ class LocalExecutor:
         if earlier.status == "done":
             return None
         # What may differ between the two requests is as the new one says.
-        free = {"time_limit_s": plan.spec.time_limit_s, "cache": plan.spec.cache}
+        new = plan.spec
+        free = {"time_limit_s": new.time_limit_s, "cache": new.cache, "labels": new.labels}
         earlier = earlier.model_copy(update={"spec": earlier.spec.model_copy(update=free)})
         return RunState.reopen(self._store / earlier.run_id, earlier)
 

@@ -91,6 +91,10 @@ class RunState:
         """Journal one checkpoint; it survives any crash after this returns."""
         self.writer.append({"event": "checkpoint", "job": job_id, "key": key, "value": value})
 
+    def stop_early(self, job_id: str, asked: int, total: int) -> None:
+        """Note that a job was asked some of its items only; it has yet to end."""
+        self._put(self.job(job_id).model_copy(update={"limit_items": asked, "items_total": total}))
+
     def trace(self, job_id: str, trace: str) -> None:
         """Journal the traceback of a failure, for whoever mends it; no page shows it."""
         self.writer.append({"event": "trace", "job": job_id, "trace": trace})

@@ -12,11 +12,12 @@ from slmbench.schema.plan import SecondPlan
 _CURES = {
     "judge": "no judge: name one with --judge BACKEND:MODEL, or judge: in the spec",
     "detoxifier": "no detoxifier: name one with --detoxifier BACKEND:MODEL",
+    "reference": "no reference: name the model to compare with, as --reference BACKEND:MODEL",
 }
 
 
 class SecondModels:
-    """The judge and the detoxifier of a run.
+    """The judge, the detoxifier and the reference of a run.
 
     Args:
         plans: role -> the model that plays it.

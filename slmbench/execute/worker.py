@@ -19,6 +19,7 @@ from typing import Any
 from slmbench import catalog
 from slmbench.execute.amortise import run_amortised
 from slmbench.execute.context import JobContext
+from slmbench.execute.in_parts import InParts
 from slmbench.execute.isolate import Failed, attempt
 from slmbench.execute.second import SecondModels
 from slmbench.execute.turns import Turns, peaks
@@ -42,12 +43,14 @@ class Worker:
         self._seconds = SecondModels({})
         self._jobs = 0
         self._turns: Turns | None = None
+        self._parts: InParts | None = None
 
     def serve(self) -> None:
         """Handle messages: ``load`` first, then one ``job`` after another, or the turns of a pair.
 
         A pair's workload is made ready by ``workload``, each ``turn`` is one turn of it, and
-        ``peaks`` asks for the memory that the process has held.
+        ``peaks`` asks for the memory that the process has held. A sequential gate asks with
+        ``count`` how many items a job has, and with ``items`` for some of them.
         """
         handles = {
             "load": self._load,
@@ -55,6 +58,8 @@ class Worker:
             "workload": self._workload,
             "turn": self._turn,
             "peaks": self._peaks,
+            "count": self._count,
+            "items": self._items,
         }
         for line in self._reader:
             message = json.loads(line)
@@ -107,6 +112,28 @@ class Worker:
     def _peaks(self, message: dict[str, Any]) -> dict[str, Any]:
         assert self._backend is not None
         return peaks(self._backend, self._context())
+
+    def _count(self, message: dict[str, Any]) -> dict[str, Any]:
+        job = Job.model_validate(message["job"])
+        count = self._in_parts(job, message).count(job, self._context())
+        return {"kind": "counted", "count": count}
+
+    def _items(self, message: dict[str, Any]) -> dict[str, Any]:
+        assert self._backend is not None
+        job = Job.model_validate(message["job"])
+        parts = self._in_parts(job, message)
+        ask = parts.together if message["together"] else parts.ask
+        result = ask(job, self._context())
+        details = {**result.details, "engine": list(self._backend.notes())}
+        result = result.model_copy(update={"details": details})
+        return {"kind": "result", "result": result.model_dump(mode="json")}
+
+    def _in_parts(self, job: Job, message: dict[str, Any]) -> InParts:
+        assert self._backend is not None
+        if self._parts is None or self._parts.job_id != job.job_id:
+            fingerprint = ModelFingerprint.model_validate(message["fingerprint"])
+            self._parts = InParts(job, self._backend, fingerprint)
+        return self._parts
 
     def _context(self) -> JobContext:
         assert self._spec is not None

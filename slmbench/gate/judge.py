@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from fnmatch import fnmatchcase
 
 from slmbench.errors import InputError
 from slmbench.gate.absolute import judge_limit
-from slmbench.gate.relative import Claim, judge_family
+from slmbench.gate.completeness import refusal, refuse, unfinished, with_gaps
+from slmbench.gate.family import Evidence, early_evidence, settle_families
+from slmbench.gate.relative import Claim, judge_claim
+from slmbench.gate.sequential import Early
 from slmbench.gate.targets import Target, find_targets, matches
 from slmbench.schema.base import Absent, Measured
 from slmbench.schema.finding import Comparison
 from slmbench.schema.policy import Policy, Rule, Waiver
-from slmbench.schema.record import Metric, RunRecord
+from slmbench.schema.record import RunRecord
 from slmbench.schema.verdict import WORST_FIRST, RuleVerdict, Verdict, VerdictKind
 
 
@@ -23,12 +25,18 @@ def judge(
     candidate: RunRecord,
     comparison: Comparison | None,
     today: date,
+    early: Early | None = None,
 ) -> Verdict:
     """Return the verdict on the candidate.
 
     ``comparison`` is what ``compare(baseline, candidate)`` found, or None where the two share no
     metric; both are needed only by rules against a baseline. ``today`` decides which waivers
-    still count.
+    still count. ``early`` are verdicts that a sequential gate settled before a job's last item;
+    they count for jobs that it stopped there, and the full data for all others.
+
+    The tests of a family (all tests of the policy, unless its rules name others) are corrected
+    together: the chance that any PASS among them is wrong is at most alpha, and so is the chance
+    that any FAIL is. See `gate.family`.
 
     Raises:
         InputError: a rule matches no metric, needs a baseline that isn't given, or has a limit
@@ -38,17 +46,22 @@ def judge(
         raise InputError(
             f"The policy '{policy.name}' compares with a baseline. Give one with --baseline."
         )
+    asked = [
+        (number, rule, target)
+        for number, rule in enumerate(policy.rules)
+        for target in find_targets(rule, baseline, candidate)
+    ]
+    against = _Against(baseline, comparison, early or {})
+    results = [_result(number, rule, target, against) for number, rule, target in asked]
+    tested = [each for each in results if isinstance(each, Evidence)]
+    settled = iter(settle_families(tested, policy.alpha))
     verdicts: list[RuleVerdict] = []
-    jobs: dict[str, int] = {}
-    for rule in policy.rules:
-        targets = find_targets(rule, baseline, candidate)
-        jobs |= {t.job.job_id: t.job.sample_count for t in targets if t.job is not None}
-        if rule.needs_baseline:
-            results = _judge_against_baseline(rule, targets, (baseline, comparison), policy.alpha)
-        else:
-            results = [_judge_alone(rule, target) for target in targets]
-        verdicts += [_settle(result, policy, today) for result in results]
-    items = sum(jobs.values())
+    for (_, rule, target), result in zip(asked, results, strict=True):
+        if isinstance(result, Evidence):
+            result = with_gaps(next(settled), rule, target)
+        verdicts.append(_settle(result, policy, today))
+    verdicts += unfinished(candidate)
+    jobs = {t.job.job_id: t.job for _, _, t in asked if t.job is not None}
     return Verdict(
         policy=policy.name,
         verdict=_overall(verdicts),
@@ -56,105 +69,61 @@ def judge(
         candidate=candidate.run_id,
         baseline=None if baseline is None else baseline.run_id,
         rules=tuple(verdicts),
-        warnings=_warnings(verdicts, policy),
-        items_used=items,
-        items_total=items,
+        warnings=(*_warnings(verdicts, policy), *_unasked(candidate, set(jobs))),
+        items_used=sum(job.sample_count for job in jobs.values()),
+        items_total=sum(job.items_total or job.sample_count for job in jobs.values()),
     )
 
 
-def _judge_alone(rule: Rule, target: Target) -> RuleVerdict:
-    refused = _refusal(rule, target)
+class _Against:
+    """The baseline, the comparison with it and what was settled early, each found at once."""
+
+    def __init__(
+        self, baseline: RunRecord | None, comparison: Comparison | None, early: Early
+    ) -> None:
+        self.early = early
+        self.known = baseline is not None and comparison is not None
+        self.metrics = {metric.path: metric for metric in baseline.metrics} if baseline else {}
+        self.rows = {row.path: row for row in comparison.rows} if comparison else {}
+        refused = comparison.not_comparable if comparison else ()
+        self.refused = {each.path: each.reason for each in refused}
+
+
+def _result(number: int, rule: Rule, target: Target, against: _Against) -> Evidence | RuleVerdict:
+    """Return what a rule finds on one metric, or the refusal where there is nothing to test."""
+    stopped = target.job is not None and target.job.items_total is not None
+    early = against.early.get((number, target.path)) if stopped else None
+    refused = refusal(rule, target, early)
     if refused is not None:
         return refused
+    if early is not None:
+        return early_evidence(rule.family, early) or early
+    if rule.needs_baseline:
+        claim = _claim(rule, target, against)
+        return judge_claim(rule, claim) if isinstance(claim, Claim) else claim
     assert target.metric is not None and isinstance(target.metric.value, Measured)
-    return _with_failures(judge_limit(rule, target.path, target.metric.value), target)
+    return judge_limit(rule, target.path, target.metric.value)
 
 
-def _judge_against_baseline(
-    rule: Rule,
-    targets: Sequence[Target],
-    against: tuple[RunRecord | None, Comparison | None],
-    alpha: float,
-) -> list[RuleVerdict]:
-    """Return verdicts in the order of the targets; those that can be tested are one family."""
-    settled: dict[str, RuleVerdict] = {}
-    claims: list[Claim] = []
-    for target in targets:
-        result = _refusal(rule, target) or _claim(rule, target, *against)
-        if isinstance(result, Claim):
-            claims.append(result)
-        else:
-            settled[target.path] = result
-    by_path = {target.path: target for target in targets}
-    for verdict in judge_family(rule, claims, alpha):
-        assert verdict.metric is not None
-        settled[verdict.metric] = _with_failures(verdict, by_path[verdict.metric])
-    return [settled[target.path] for target in targets]
-
-
-def _refusal(rule: Rule, target: Target) -> RuleVerdict | None:
-    """Return FAIL where the candidate has no number that the rule may use, else None."""
-    job, metric = target.job, target.metric
-    if job is not None and job.status != "done":
-        detail = f": {job.reason}" if job.reason else ""
-        return _refuse(rule, target, "FAIL", f"the job '{job.job_id}' is {job.status}{detail}")
-    if metric is None:
-        return _refuse(rule, target, "FAIL", "the candidate does not have this metric")
-    value = metric.value
-    if isinstance(value, Absent):
-        return _refuse(rule, target, "FAIL", f"not measured: {value.reason}")
-    if rule.how and not any(fnmatchcase(value.how, pattern) for pattern in rule.how):
-        accepted = ", ".join(rule.how)
-        reason = f"known by '{value.how}', and the rule accepts only {accepted}"
-        return _refuse(rule, target, "FAIL", reason)
-    if not rule.how and value.how.startswith("estimated"):
-        reason = "an estimate is refused. List 'estimated' under 'how' to accept it"
-        return _refuse(rule, target, "FAIL", reason)
-    return None
-
-
-def _claim(
-    rule: Rule, target: Target, baseline: RunRecord | None, comparison: Comparison | None
-) -> Claim | RuleVerdict:
+def _claim(rule: Rule, target: Target, against: _Against) -> Claim | RuleVerdict:
     """Return what there is to test, or why there is nothing."""
-    if comparison is None or baseline is None:
+    if not against.known:
         reason = "the baseline and the candidate share no metric"
-        return _refuse(rule, target, "NOT_COMPARABLE", reason)
-    for refused in comparison.not_comparable:
-        if refused.path == target.path:
-            return _refuse(rule, target, "NOT_COMPARABLE", refused.reason)
-    rows = {row.path: row for row in comparison.rows}
-    metrics: dict[str, Metric] = {metric.path: metric for metric in baseline.metrics}
-    if target.path not in rows or target.path not in metrics or target.metric is None:
-        return _refuse(rule, target, "NOT_COMPARABLE", "the baseline does not have this metric")
-    row, old = rows[target.path], metrics[target.path]
+        return refuse(rule, target, "NOT_COMPARABLE", reason)
+    job = target.baseline_job
+    if job is not None and job.status != "done":
+        why = f": {job.reason}" if job.reason else ""
+        reason = f"the baseline's job '{job.job_id}' is {job.status}{why}"
+        return refuse(rule, target, "NOT_COMPARABLE", reason)
+    if target.path in against.refused:
+        return refuse(rule, target, "NOT_COMPARABLE", against.refused[target.path])
+    row, old = against.rows.get(target.path), against.metrics.get(target.path)
+    if row is None or old is None or target.metric is None:
+        return refuse(rule, target, "NOT_COMPARABLE", "the baseline does not have this metric")
     if isinstance(old.value, Absent) or row.difference is None:
-        why = old.value.reason if isinstance(old.value, Absent) else row.note
-        return _refuse(rule, target, "FAIL", f"the baseline was not measured: {why}")
+        why = old.value.reason if isinstance(old.value, Absent) else row.note or "no difference"
+        return refuse(rule, target, "FAIL", f"the baseline was not measured: {why}")
     return Claim(row, old, target.metric)
-
-
-def _refuse(rule: Rule, target: Target, verdict: VerdictKind, reason: str) -> RuleVerdict:
-    value = target.metric.value if target.metric is not None else None
-    return RuleVerdict(
-        rule=rule.metric,
-        metric=target.path if target.path.count("/") > 1 else None,
-        verdict=verdict,
-        reason=f"{target.path}: {reason}.",
-        severity=rule.severity,
-        unit=value.unit if isinstance(value, Measured) else None,
-        value=value.value if isinstance(value, Measured) else None,
-        how=value.how if isinstance(value, Measured) else None,
-    )
-
-
-def _with_failures(verdict: RuleVerdict, target: Target) -> RuleVerdict:
-    """Take a PASS back where items failed: those that ran may be the easy ones."""
-    job = target.job
-    if job is None or job.failed_count == 0 or verdict.verdict != "PASS":
-        return verdict
-    reason = f"{verdict.reason} But {job.failed_count} of {job.sample_count} items failed."
-    return verdict.model_copy(update={"verdict": "INCONCLUSIVE", "reason": reason})
 
 
 def _settle(verdict: RuleVerdict, policy: Policy, today: date) -> RuleVerdict:
@@ -201,4 +170,13 @@ def _warnings(verdicts: Sequence[RuleVerdict], policy: Policy) -> tuple[str, ...
             and verdict.severity == "block"
             and verdict.waiver is None
         )
+    )
+
+
+def _unasked(candidate: RunRecord, asked: set[str]) -> tuple[str, ...]:
+    """Return a warning for each job that failed and that no rule looks at."""
+    return tuple(
+        f"the job '{job.job_id}' failed, and no rule asks for it: {job.reason or 'no reason known'}"
+        for job in candidate.jobs
+        if job.status == "failed" and job.job_id not in asked
     )

@@ -1,18 +1,21 @@
-"""Rules against a baseline: non-inferiority and superiority, Holm-corrected within a family."""
+"""Rules against a baseline: non-inferiority and superiority, metric by metric."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from slmbench.errors import InputError
+from slmbench.gate.family import Adjusted, Evidence, settle_families
 from slmbench.gate.quantities import in_metric_unit
 from slmbench.schema.base import Measured
 from slmbench.schema.finding import CompareRow
 from slmbench.schema.policy import Rule
 from slmbench.schema.record import Metric
 from slmbench.schema.verdict import RuleVerdict, VerdictKind
-from slmbench.stats.difference import critical_value, holm, upper_tail
+from slmbench.stats.difference import critical_value, upper_tail
+from slmbench.stats.paired_margin import paired_margin_p
 from slmbench.units import format_value
 
 
@@ -42,28 +45,30 @@ class _Test:
         return difference if self.claim.row.higher_is_better else -difference
 
 
-def judge_family(rule: Rule, claims: Sequence[Claim], alpha: float) -> list[RuleVerdict]:
-    """Return a verdict for each metric the rule matched.
+def judge_claim(rule: Rule, claim: Claim) -> Evidence:
+    """Return what a difference says of a rule.
 
     PASS: the one-sided test rejects "worse than baseline by the margin or more" (for
     ``better_than``: "not better") at alpha (Wellek 2010, "Testing statistical hypotheses of
     equivalence and noninferiority", chapter 2). FAIL: the opposite test rejects "no worse than the
-    margin" at alpha. Otherwise INCONCLUSIVE. Both p-values are Holm-adjusted over the family, the
-    metrics that one rule matches, so neither a pass nor an alarm is bought by testing many.
-    A difference without any spread (bytes) decides by itself and is no part of the family.
+    margin" at alpha. Otherwise INCONCLUSIVE. Outcomes that are 0 or 1 and independent get the test
+    of `stats.paired_margin`; all others Student's t with the interval's own half-widths.
+    A difference without any spread (bytes) decides by itself and is no test.
 
     Raises:
         InputError: a metric has no direction, so "worse" means nothing.
     """
-    tests = [_prepare(rule, claim) for claim in claims]
-    kept = holm([test.p_kept for test in tests if test.p_kept is not None])
-    broken = holm([test.p_broken for test in tests if test.p_broken is not None])
-    adjusted = iter(zip(kept, broken, strict=True))
-    results = []
-    for test in tests:
-        pair = next(adjusted) if test.p_kept is not None else None
-        results.append(_verdict(rule, test, pair, alpha))
-    return results
+    test = _prepare(rule, claim)
+    return Evidence(rule.family, test.p_kept, test.p_broken, partial(_verdict, rule, test))
+
+
+def judge_family(rule: Rule, claims: Sequence[Claim], alpha: float) -> list[RuleVerdict]:
+    """Return the verdicts of one rule that is alone in its family.
+
+    Raises:
+        InputError: a metric has no direction, so "worse" means nothing.
+    """
+    return settle_families([judge_claim(rule, claim) for claim in claims], alpha)
 
 
 def _prepare(rule: Rule, claim: Claim) -> _Test:
@@ -82,14 +87,25 @@ def _prepare(rule: Rule, claim: Claim) -> _Test:
     if not row.higher_is_better:
         below, above = above, below
     # The interval's own half-widths are read back as errors: they carry whatever widening the
-    # comparison found right (few changed outcomes, skewed resamples), which the plain error lacks.
+    # comparison found right (few clusters, skewed resamples), which the plain error lacks.
     # The plain error is the least, because an interval that ends at -1 or 1 is cut short there.
     critical, least = critical_value(row.df), row.standard_error or 0.0
     below, above = (max(side / critical, least) + margin_error for side in (below, above))
     strict = rule.better_than is not None
     kept = _one_sided(gain + margin, below, row.df, strict)
     broken = _one_sided(-gain - margin, above, row.df, not strict)
+    if row.gained_count is not None and row.clusters is None and least > 0.0:
+        own = _of_outcomes(row, margin)
+        # A margin in percent is itself uncertain, which only the normal test allows for.
+        kept, broken = own if margin_error == 0.0 else (max(kept, own[0]), max(broken, own[1]))
     return _Test(claim, margin, kept, broken, exact=False)
+
+
+def _of_outcomes(row: CompareRow, margin: float) -> tuple[float, float]:
+    gained, lost, n = row.gained_count or 0, row.lost_count or 0, row.n or 1
+    if not row.higher_is_better:
+        gained, lost = lost, gained
+    return paired_margin_p(gained, lost, n, -min(margin, 1.0))
 
 
 def _one_sided(distance: float, error: float, df: float | None, strict: bool) -> float:
@@ -118,15 +134,11 @@ def _margin(rule: Rule, claim: Claim) -> tuple[float, float]:
     return share * abs(measured.value), error
 
 
-def _verdict(
-    rule: Rule, test: _Test, adjusted: tuple[float, float] | None, alpha: float
-) -> RuleVerdict:
+def _verdict(rule: Rule, test: _Test, adjusted: Adjusted | None) -> RuleVerdict:
     row, measured = test.claim.row, test.claim.candidate.value
     verdict: VerdictKind = "INCONCLUSIVE"
-    if adjusted is not None and adjusted[0] <= alpha:
-        verdict = "PASS"
-    elif adjusted is not None and adjusted[1] <= alpha:
-        verdict = "FAIL"
+    if adjusted is not None:
+        verdict = adjusted.verdict
     elif test.exact:
         better = rule.better_than is not None
         verdict = "PASS" if (test.gain > 0 if better else test.gain + test.margin >= 0) else "FAIL"
@@ -135,7 +147,7 @@ def _verdict(
         rule=rule.metric,
         metric=row.path,
         verdict=verdict,
-        reason=_sentence(verdict, test, limit, adjusted, alpha),
+        reason=_sentence(verdict, test, limit, adjusted),
         severity=rule.severity,
         limit=limit,
         unit=row.unit,
@@ -146,7 +158,7 @@ def _verdict(
         high=row.high,
         n=row.n,
         p=test.p_kept,
-        p_adjusted=None if adjusted is None else adjusted[0],
+        p_adjusted=None if adjusted is None else adjusted.p_kept,
         detectable=row.detectable,
         how=measured.how if isinstance(measured, Measured) else None,
     )
@@ -161,29 +173,26 @@ def _in_words(rule: Rule, margin: float, unit: str) -> str:
     return f"not worse than the baseline by more than {format_value(margin, unit)}{written}"
 
 
-def _sentence(
-    verdict: VerdictKind,
-    test: _Test,
-    limit: str,
-    adjusted: tuple[float, float] | None,
-    alpha: float,
-) -> str:
+def _sentence(verdict: VerdictKind, test: _Test, limit: str, adjusted: Adjusted | None) -> str:
     row = test.claim.row
     unit = row.unit or ""
     told = [None if x is None else format_value(x, unit) for x in (row.candidate, row.baseline)]
     change = format_value(row.difference or 0.0, unit)
     facts = f"{told[0]} against {told[1]}, difference {change}"
-    if row.low is None or row.high is None:
+    if row.low is None or row.high is None or adjusted is None:
         if test.exact:
             said = "is" if verdict == "PASS" else "is not"
             return f"{facts}: it {said} {limit}; no interval is known, so the values decide."
         return f"{facts}: the spread is unknown ({row.note or 'one reading'}), so nothing is shown."
     facts += f" [{format_value(row.low, unit)}, {format_value(row.high, unit)}] (n = {row.n})"
-    if adjusted is not None and verdict == "PASS":
-        return f"{facts}: it is {limit} (one-sided p = {adjusted[0]:.3g}, alpha {alpha:g})."
-    if adjusted is not None and verdict == "FAIL":
-        return f"{facts}: it is not {limit} (one-sided p = {adjusted[1]:.3g}, alpha {alpha:g})."
+    if verdict == "PASS":
+        return f"{facts}: it is {limit} (one-sided {adjusted.told(adjusted.p_kept)})."
+    if verdict == "FAIL":
+        return f"{facts}: it is not {limit} (one-sided {adjusted.told(adjusted.p_broken)})."
     seen = ""
     if row.detectable is not None:
         seen = f" The data would show a true difference of {format_value(row.detectable, unit)}."
-    return f"{facts}: whether it is {limit} cannot be told at alpha {alpha:g}.{seen}"
+    why = f"at alpha {adjusted.alpha:g}"
+    if adjusted.tests > 1:
+        why += f" among {adjusted.tests} tests"
+    return f"{facts}: whether it is {limit} cannot be told {why}.{seen}"

@@ -15,12 +15,14 @@ from slmbench.schema.record import JobRecord, Metric, RunRecord
 class Target:
     """One metric a rule matched; ``metric`` and ``job`` are the candidate's, or None.
 
-    ``path`` is ``suite/task/metric``, or ``suite/task`` for a job that wrote no metric.
+    ``baseline_job`` is the baseline's job of the same suite and task, or None. ``path`` is
+    ``suite/task/metric``, or ``suite/task`` for a job that wrote no metric.
     """
 
     path: str
     metric: Metric | None
     job: JobRecord | None
+    baseline_job: JobRecord | None = None
 
 
 def find_targets(rule: Rule, baseline: RunRecord | None, candidate: RunRecord) -> list[Target]:
@@ -35,12 +37,14 @@ def find_targets(rule: Rule, baseline: RunRecord | None, candidate: RunRecord) -
     own = {metric.path: metric for metric in candidate.metrics}
     others = [metric.path for metric in baseline.metrics] if baseline is not None else []
     jobs = {(job.suite, job.task): job for job in candidate.jobs}
+    old = {(job.suite, job.task): job for job in baseline.jobs} if baseline is not None else {}
     names = list(dict.fromkeys([*own, *others]))
     targets = []
     for name in names:
         if matches(rule.metric, name):
             suite, task, _ = name.split("/", 2)
-            targets.append(Target(name, own.get(name), jobs.get((suite, task))))
+            key = (suite, task)
+            targets.append(Target(name, own.get(name), jobs.get(key), old.get(key)))
     reached = {target.path.rsplit("/", 1)[0] for target in targets}
     targets += [
         Target(f"{job.suite}/{job.task}", None, job)

@@ -140,7 +140,7 @@ def _run_plan(spec: RunSpec, model: ModelSpec, jobs: tuple[Job, ...]) -> RunPlan
 
 def _seconds(spec: RunSpec) -> dict[str, SecondPlan]:
     """Return the models that help with every run, by role."""
-    asked = {"judge": spec.judge, "detoxifier": spec.detoxifier}
+    asked = {"judge": spec.judge, "detoxifier": spec.detoxifier, "reference": spec.reference}
     return {role: _second(model) for role, model in asked.items() if model is not None}
 
 
@@ -235,11 +235,12 @@ def _plan_hash(
     seconds: dict[str, SecondPlan],
 ) -> str:
     """Return the hash that two runs share exactly when one may go on where the other stopped."""
-    asked: dict[str, Any] = spec.model_dump(mode="json", exclude={"models", "name", "description"})
+    named = {"models", "name", "description", "labels"}
+    asked: dict[str, Any] = spec.model_dump(mode="json", exclude=named)
     # A longer time limit must not throw away what is done; the cache changes no answer.
     for free in ("time_limit_s", "include_path", "cache"):
         asked.pop(free)
-    for role in ("judge", "detoxifier"):
+    for role in ("judge", "detoxifier", "reference"):
         asked.pop(role)
     if "load" not in spec.suites:
         asked.pop("load")  # it changes no other suite, so older runs can still be resumed

@@ -44,7 +44,7 @@ def make_spec(raw: dict[str, Any], backends: tuple[str, ...], where: str) -> Run
     models = raw.get("models", ())
     if isinstance(models, list | tuple):
         raw = {**raw, "models": [_model(model, backends) for model in models]}
-    for role in ("judge", "detoxifier"):
+    for role in ("judge", "detoxifier", "reference"):
         if isinstance(raw.get(role), str):
             raw = {**raw, role: _model(raw[role], backends)}
     spec = parse(RunSpec, raw, where)

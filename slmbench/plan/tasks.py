@@ -21,6 +21,7 @@ KIND_OF_SUITE: dict[str, TaskKind] = {
     "judge": "judge",
     "rag": "rag",
     "bias": "bias",
+    "fidelity": "fidelity",
     "latency": "workload",
     "load": "workload",
     "energy": "workload",

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from slmbench.render.compare_forest import reading_of
+from slmbench.render.compare_sections import (
+    Table,
+    compression_section,
+    escaped,
+    flips_section,
+    ratios_section,
+    terminal_table,
+)
 from slmbench.render.text_table import Row, aligned_table, markdown_table, one_line
 from slmbench.schema.finding import CompareRow, Comparison
 from slmbench.units import format_value
@@ -13,15 +22,26 @@ _NUMBERS = (1, 2, 3, 4, 5, 6)
 def render_compare_text(comparison: Comparison) -> str:
     """Return the comparison for a terminal."""
     table = aligned_table(_HEAD, [_row(row) for row in comparison.rows], right=_NUMBERS)
-    lines = [_title(comparison), "", table, *_rest(comparison, "")]
+    lines = [_title(comparison), "", table, *_sections(comparison, terminal_table, "")]
+    lines += _rest(comparison, "")
     return "\n".join(lines) + "\n"
 
 
 def render_compare_markdown(comparison: Comparison) -> str:
     """Return the comparison as Markdown."""
     table = markdown_table(_HEAD, [_row(row) for row in comparison.rows])
-    lines = [f"## {_title(comparison)}", "", table, *_rest(comparison, "- ")]
+    lines = [f"## {escaped(_title(comparison))}", "", table]
+    lines += _sections(comparison, markdown_table, "- ")
+    lines += [escaped(line) for line in _rest(comparison, "- ")]
     return "\n".join(lines) + "\n"
+
+
+def _sections(comparison: Comparison, table: Table, bullet: str) -> list[str]:
+    found = flips_section(comparison.flips, table, with_items=bool(bullet))
+    found += ratios_section(comparison.ratios, table)
+    if comparison.compression is not None:
+        found += compression_section(comparison.compression, table, bullet)
+    return found
 
 
 def _title(comparison: Comparison) -> str:
@@ -45,14 +65,10 @@ def _row(row: CompareRow) -> Row:
 
 def _reading(row: CompareRow) -> str:
     """Say in words what the interval shows; never better or worse where it holds zero."""
-    parts = []
-    if row.low is not None and row.high is not None:
-        if row.low <= 0.0 <= row.high:
-            parts.append("no difference shown")
-        elif row.higher_is_better is None:
-            parts.append("differs")
-        else:
-            parts.append("better" if (row.low > 0.0) == row.higher_is_better else "worse")
+    parts: list[str] = []
+    shown = reading_of(row.low, row.high, 0.0, row.higher_is_better)
+    if shown is not None:
+        parts.append(shown)
     if row.paired:
         parts.append("paired" if row.clusters is None else f"paired, {row.clusters} clusters")
     if row.detectable is not None and row.low is not None:

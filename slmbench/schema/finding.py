@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from slmbench.schema.base import Frozen
+from slmbench.schema.compression import Compression
 
 
 class CompareRow(Frozen):
@@ -18,6 +19,8 @@ class CompareRow(Frozen):
         detectable: the smallest true difference the data would show with 80 % power.
         note: why something is null, or what a reader must know before using the row.
         df: degrees of freedom behind ``low`` and ``high``; None means the normal law.
+        gained_count: items that only the candidate has right; None where outcomes aren't 0 or 1.
+        lost_count: items that only the baseline has right.
     """
 
     suite: str
@@ -38,6 +41,8 @@ class CompareRow(Frozen):
     note: str | None = None
     higher_is_better: bool | None = None
     df: float | None = None
+    gained_count: int | None = None
+    lost_count: int | None = None
 
     @property
     def path(self) -> str:
@@ -67,6 +72,77 @@ class EnvironmentDifference(Frozen):
     candidate: str | None
 
 
+class FlippedItem(Frozen):
+    """One item whose outcome changed, as it was asked and answered."""
+
+    sample_id: str
+    cluster: str | None = None
+    prompt: str | None = None
+    target: str | None = None
+    baseline_output: str | None = None
+    candidate_output: str | None = None
+
+
+class Flips(Frozen):
+    """Items of one 0/1 metric whose outcome changed between the runs.
+
+    Attributes:
+        n: items that have an outcome in both runs.
+        lost_count: correct in the baseline, wrong in the candidate.
+        gained_count: wrong in the baseline, correct in the candidate.
+        rate: (lost + gained) / n, with its 95 % interval.
+        lost: the items themselves; of many, the first, in the order of the run.
+    """
+
+    suite: str
+    task: str
+    metric: str
+    n: int
+    lost_count: int
+    gained_count: int
+    rate: float
+    low: float | None
+    high: float | None
+    lost: tuple[FlippedItem, ...] = ()
+    gained: tuple[FlippedItem, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Return the full name, ``suite/task/metric``."""
+        return f"{self.suite}/{self.task}/{self.metric}"
+
+
+class ResourceRatio(Frozen):
+    """Candidate over baseline of one resource.
+
+    The two runs were not made in turns, so that the interval is of two separate samples: a change
+    of the host between them is in the ratio. ``slmbench ab`` is made for what that would hide.
+
+    Attributes:
+        low: lower end of the 95 % interval; None where one reading was taken on a side.
+        n: readings of the side with fewer; None where the records hold none.
+        method: how the interval was made, or why there is none.
+    """
+
+    suite: str
+    task: str
+    metric: str
+    unit: str
+    baseline: float
+    candidate: float
+    ratio: float
+    low: float | None
+    high: float | None
+    n: int | None
+    method: str
+    higher_is_better: bool | None = None
+
+    @property
+    def path(self) -> str:
+        """Return the full name, ``suite/task/metric``."""
+        return f"{self.suite}/{self.task}/{self.metric}"
+
+
 class Comparison(Frozen):
     """Two runs, metric by metric; ``baseline`` and ``candidate`` are run ids."""
 
@@ -77,6 +153,9 @@ class Comparison(Frozen):
     rows: tuple[CompareRow, ...]
     not_comparable: tuple[NotCompared, ...] = ()
     environment_differences: tuple[EnvironmentDifference, ...] = ()
+    flips: tuple[Flips, ...] = ()
+    ratios: tuple[ResourceRatio, ...] = ()
+    compression: Compression | None = None
 
 
 AbVerdict = Literal["DIFFERENT", "NO_DIFFERENCE_SHOWN", "INCONCLUSIVE"]

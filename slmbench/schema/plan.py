@@ -11,7 +11,9 @@ from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.record import ModelFingerprint
 from slmbench.schema.spec import RunSpec
 
-TaskKind = Literal["accuracy", "toxicity", "similarity", "judge", "rag", "bias", "workload"]
+TaskKind = Literal[
+    "accuracy", "toxicity", "similarity", "judge", "rag", "bias", "fidelity", "workload"
+]  # fmt: skip
 
 
 class TaskRef(Frozen):
@@ -24,12 +26,16 @@ class TaskRef(Frozen):
 
 
 class Job(Frozen):
-    """One suite on one task; ``fresh_process`` jobs get a worker of their own."""
+    """One suite on one task; ``fresh_process`` jobs get a worker of their own.
+
+    ``items`` are the places (from 0, ascending) of the items to ask; None asks all of them.
+    """
 
     job_id: str
     suite: str
     task: TaskRef
     fresh_process: bool = False
+    items: tuple[int, ...] | None = None
 
 
 class SecondPlan(Frozen):

@@ -6,9 +6,9 @@ import fnmatch
 import re
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from slmbench.errors import InputError, did_you_mean
 from slmbench.schema.base import Frozen
@@ -32,22 +32,57 @@ class Quantity(Frozen):
         return self.dimension == "ratio"
 
 
+#: How a limit may be written, for an editor.
+_WRITTEN = {
+    "type": ["number", "string"],
+    "pattern": r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*[A-Za-z%]*\s*$",
+    "examples": [0.01, "5%", "6 GiB", "50ms", "0.2 J"],
+}
+Limit = Annotated[Quantity, WithJsonSchema(_WRITTEN)]
+_LIMITS = ("min", "max", "not_worse_than", "better_than")
+
+
 class Rule(Frozen):
     """One demand on one metric, or on every metric a glob matches.
 
     Attributes:
         margin: how much worse still counts as not worse; percent is of the baseline's value.
         how: provenances that are accepted, globs allowed; empty accepts all but ``estimated``.
+        family: rules of one family are corrected together (Holm); without any name the whole policy
+            is one.
     """
 
-    metric: str
-    min: Quantity | None = None
-    max: Quantity | None = None
-    not_worse_than: Literal["baseline"] | None = None
-    better_than: Literal["baseline"] | None = None
-    margin: Quantity | None = None
-    how: tuple[str, ...] = ()
-    severity: Severity = "block"
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": [limit]} for limit in _LIMITS]}
+    )
+
+    metric: str = Field(description="suite/task/metric; * stays within its part of the name.")
+    min: Limit | None = Field(default=None, description="The least that passes: 0.25, 20 tokens.")
+    max: Limit | None = Field(default=None, description="The most that passes: 0.05, 6 GiB, 50ms.")
+    not_worse_than: Literal["baseline"] | None = Field(
+        default=None, description="Non-inferiority: worse than the baseline by at most the margin."
+    )
+    better_than: Literal["baseline"] | None = Field(
+        default=None, description="Superiority: the data must show that it is better."
+    )
+    margin: Limit | None = Field(
+        default=None,
+        description="How much worse still counts as not worse; percent is of the baseline's value.",
+    )
+    how: Annotated[
+        tuple[str, ...],
+        WithJsonSchema(
+            {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+        ),
+    ] = Field(
+        default=(), description="Accepted provenances, globs allowed: counter, rapl, detoxify*."
+    )
+    severity: Severity = Field(default="block", description="block, or warn: told, never stops.")
+    family: str = Field(
+        default="policy",
+        min_length=1,
+        description="Rules of one family are corrected together (Holm); by default all are.",
+    )
 
     @property
     def needs_baseline(self) -> bool:
@@ -81,26 +116,41 @@ class Rule(Frozen):
 class Waiver(Frozen):
     """Who accepts that a rule is not met, until when (that day included) and why."""
 
-    rule: str
-    owner: str = Field(min_length=1)
-    until: date
-    why: str = Field(min_length=1)
+    rule: str = Field(description="A rule's metric as written, or one metric that it matches.")
+    owner: str = Field(min_length=1, description="Who answers for it.")
+    until: date = Field(description="The last day on which it counts, as 2027-01-31.")
+    why: str = Field(min_length=1, description="One line that its readers will understand.")
 
 
 class Policy(Frozen):
     """Everything a gate needs to know besides the runs."""
 
-    name: str = "policy"
-    description: str = ""
-    alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    on_inconclusive: Literal["fail", "pass", "warn"] = "fail"
-    rules: tuple[Rule, ...] = Field(min_length=1)
-    waivers: tuple[Waiver, ...] = ()
+    name: str = Field(default="policy", description="What the verdict is called.")
+    description: str = Field(default="", description="For whom it is, in a sentence.")
+    alpha: float = Field(
+        default=0.05, gt=0, lt=0.5, description="The chance of a wrong PASS, and of a wrong FAIL."
+    )
+    on_inconclusive: Literal["fail", "pass", "warn"] = Field(
+        default="fail", description="What it means for the pipeline that the data cannot tell."
+    )
+    rules: tuple[Rule, ...] = Field(min_length=1, description="What must hold.")
+    waivers: tuple[Waiver, ...] = Field(
+        default=(), description="Who accepts that a rule is not met, and until when."
+    )
 
     @property
     def needs_baseline(self) -> bool:
         """Say whether any rule compares with a baseline run."""
         return any(rule.needs_baseline for rule in self.rules)
+
+
+def policy_schema() -> dict[str, Any]:
+    """Return the JSON schema of a policy file, by which editors complete and check it."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Policy.model_json_schema(mode="validation"),
+        "title": "slmbench gate policy",
+    }
 
 
 def read_quantity(value: Any) -> Quantity:
@@ -113,7 +163,7 @@ def read_quantity(value: Any) -> Quantity:
         raise ValueError(f"'{value}' is not a quantity. Write a number with a unit: 6 GiB, 50ms")
     try:
         number = parse_quantity(value)
-    except InputError as error:
+    except (InputError, OverflowError) as error:
         raise ValueError(str(error)) from error
     letters = re.sub(r"^[\s\d.+-]*(?:[eE][+-]?\d+)?\s*", "", str(value)).strip().upper()
     return Quantity(value=number, dimension=_dimension(letters), text=str(value).strip())

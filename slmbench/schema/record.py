@@ -23,13 +23,15 @@ class Aggregation(Frozen):
 
     - ``mean``: mean(s); ``median``: median(s); ``quantile``: the ``q`` quantile of s
     - ``perplexity``: exp(-mean(s)), s being log-likelihoods in nats
+    - ``weighted_mean``: sum(s) / sum(w)
     - ``weighted_perplexity``: exp(-sum(s) / sum(w)); ``bits_per_byte``: -sum(s) / sum(w) / ln 2
     - ``other``: made by the task's own rule (F1, corpus BLEU); it can't be resampled here
     """
 
     kind: Literal[
-        "mean", "median", "quantile", "perplexity", "weighted_perplexity", "bits_per_byte", "other"
-    ]
+        "mean", "median", "quantile", "perplexity", "weighted_mean", "weighted_perplexity",
+        "bits_per_byte", "other",
+    ]  # fmt: skip
     score: str = ""
     weight: str | None = None
     q: float | None = None
@@ -97,7 +99,12 @@ class Fingerprints(Frozen):
 
 
 class JobRecord(Frozen):
-    """One suite on one task: what was asked, how it ended and what it measured."""
+    """One suite on one task: what was asked, how it ended and what it measured.
+
+    Attributes:
+        limit_items: how many items were asked where these were not all.
+        items_total: how many there were, where a gate stopped the job before the last one.
+    """
 
     job_id: str
     suite: str
@@ -106,6 +113,7 @@ class JobRecord(Frozen):
     reason: str | None = None
     elapsed_s: float | None = None
     limit_items: int | None = None
+    items_total: int | None = None
     sample_count: int = 0
     failed_count: int = 0
     unscored_count: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -12,8 +13,8 @@ from slmbench.schema.load_spec import LoadSpec
 from slmbench.schema.model_spec import ModelSpec
 
 SUITES = (
-    "accuracy", "toxicity", "similarity", "judge", "rag", "bias", "latency", "load", "energy",
-    "memory",
+    "accuracy", "toxicity", "similarity", "judge", "rag", "bias", "fidelity", "latency", "load",
+    "energy", "memory",
 )  # fmt: skip
 DetoxifyVariant = Literal[
     "original", "unbiased", "multilingual", "original-small", "unbiased-small"
@@ -80,6 +81,9 @@ class RunSpec(Frozen):
         judge: the model that rates the others' texts; without one, what it would rate is Absent.
         detoxifier: a model that rewrites the others' continuations before they are scored (the
             black-box form of arXiv 2401.08491); None scores them as they are.
+        reference: the model whose next-token distributions the suite fidelity holds the others'
+            against: the base of a quantized, pruned or distilled one.
+        labels: what the user tags the run with (``commit``, say); they change no answer.
     """
 
     name: str = "run"
@@ -98,10 +102,12 @@ class RunSpec(Frozen):
     cache: bool = True
     judge: ModelSpec | None = None
     detoxifier: ModelSpec | None = None
+    reference: ModelSpec | None = None
     scorers: ScorerSpec = ScorerSpec()
     energy: EnergySpec = EnergySpec()
     memory: MemorySpec = MemorySpec()
     load: LoadSpec = LoadSpec()
+    labels: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("suites")
     @classmethod
@@ -116,6 +122,16 @@ class RunSpec(Frozen):
         if limit is not None and limit > 1 and limit != int(limit):
             raise ValueError("a limit above 1 is a count of items, so it must be whole")
         return limit
+
+    @field_validator("labels")
+    @classmethod
+    def _short_labels(cls, labels: dict[str, str]) -> dict[str, str]:
+        for key, text in labels.items():
+            if not re.fullmatch(r"[A-Za-z][\w.-]{0,39}", key) or not 0 < len(text) <= 200:
+                raise ValueError(f"'{key}' is no label: a short name, and up to 200 characters")
+            if not text.isprintable():
+                raise ValueError(f"the label '{key}' holds a character that can't be printed")
+        return labels
 
     @model_validator(mode="after")
     def _turns_need_a_template(self) -> Self:

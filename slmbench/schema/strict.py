@@ -47,6 +47,9 @@ def read_yaml(path: Path, ignore_tags: bool = False) -> dict[str, Any]:
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "wrong syntax"
         raise InputError(f"'{path}' is not YAML{place}: {problem}.") from error
+    except (ValueError, RecursionError) as error:
+        # A date such as 2027-13-45, or brackets in brackets by the thousand.
+        raise InputError(f"'{path}' holds what YAML cannot read: {error}.") from error
     if not isinstance(raw, dict):
         raise InputError(f"'{path}' must hold a mapping of keys, and holds {_named(raw)}.")
     return raw

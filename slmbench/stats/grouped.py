@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from slmbench.schema.base import Interval
-from slmbench.stats.resample import RESAMPLES
+from slmbench.stats.resample import RESAMPLES, expanded_level
 
 __all__ = ["grouped_quantile_interval", "rate_interval", "readings_needed"]
 
@@ -38,9 +38,9 @@ def grouped_quantile_interval(
 
     Whole groups are drawn, since readings of one group move together (Davison and Hinkley 1997,
     "Bootstrap methods and their application", section 3.8); with blocks of consecutive requests as
-    groups this is Carlstein's block bootstrap (1986, Annals of Statistics 14:1171). An infinite
-    reading is one that is later than all others. None below five groups, and where a bound is
-    infinite.
+    groups this is Carlstein's block bootstrap (1986, Annals of Statistics 14:1171). The level is
+    expanded for the number of groups (`expanded_level`). An infinite reading is one that is later
+    than all others. None below five groups, and where a bound is infinite.
     """
     filled = [np.asarray(group, dtype=float) for group in groups if len(group)]
     if len(filled) < FEWEST_GROUPS:
@@ -56,7 +56,7 @@ def grouped_quantile_interval(
         len(filled), np.full(len(filled), 1.0 / len(filled)), RESAMPLES
     )
     found = _drawn_quantiles(readings, owner, draws, q)
-    tail = (1.0 - level) / 2.0
+    tail = (1.0 - expanded_level(len(filled), level)) / 2.0
     # Order statistics of the resamples, so that an infinite one is never averaged with another.
     low, high = np.quantile(found, [tail, 1.0 - tail], method="inverted_cdf")
     if not (math.isfinite(point) and math.isfinite(high)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,27 +12,33 @@ from scipy import stats
 
 from slmbench.schema.base import Absent, Interval, Measured
 from slmbench.schema.record import Aggregation, Sample
+from slmbench.stats.clusters import (
+    Clusters,
+    cluster_count,
+    clustered_standard_error,
+    jackknife_error,
+)
 from slmbench.stats.resample import bootstrap_interval
 
 __all__ = [
+    "Clusters",
     "aggregate",
     "aggregate_interval",
     "bootstrap_interval",
     "cluster_count",
     "clustered_standard_error",
+    "degrees_of_freedom",
     "mean_interval",
     "measured",
     "quantile_interval",
     "wilson",
 ]
 
-Clusters = Sequence[str | None]
 
-
-def wilson(successes: float, n: int, level: float = 0.95) -> Interval:
+def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
     """Return Wilson's score interval of a proportion (Wilson 1927, JASA 22:209).
 
-    ``successes`` may be fractional, so that a mean of cluster proportions can be given.
+    Both may be fractional, so that clustered outcomes can be given as so many independent ones.
     """
     if n < 1 or not 0.0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n} is not a proportion")
@@ -44,69 +51,49 @@ def wilson(successes: float, n: int, level: float = 0.95) -> Interval:
     return Interval(low=low, high=high, level=level, method="wilson")
 
 
-def cluster_count(clusters: Clusters | None) -> int | None:
-    """Return how many clusters there are, or None where they say nothing about the spread.
-
-    They are useful when there are two or more and one holds several items. An item without a
-    cluster stands alone.
-    """
-    if clusters is None:
-        return None
-    sizes = Counter(label for label in clusters if label is not None)
-    count = len(sizes) + sum(label is None for label in clusters)
-    return count if count >= 2 and max(sizes.values(), default=0) > 1 else None
-
-
-def clustered_standard_error(values: Sequence[float], clusters: Clusters | None = None) -> float:
-    """Return the standard error of a mean; items of one cluster may move together.
-
-    ``sqrt(SE_CLT^2 + 1/n^2 sum_c sum_i sum_{j != i} (s_ic - mean)(s_jc - mean))``, Miller 2024,
-    "Adding error bars to evals", arXiv 2411.00640, equations 1 and 4. The double sum of a cluster
-    is the square of its summed deviations less the sum of their squares.
-    """
-    array = _finite(values)
-    n = array.size
-    if n < 2:
-        raise ValueError("the spread of one value is unknown")
-    deviation = array - array.mean()
-    squares = float(deviation @ deviation)
-    variance = squares / (n - 1) / n
-    if clusters is not None and cluster_count(clusters) is not None:
-        sums = np.bincount(_cluster_numbers(clusters), weights=deviation)
-        variance += (float(sums @ sums) - squares) / n**2
-    return math.sqrt(max(variance, 0.0))
-
-
 def mean_interval(
     values: Sequence[float], clusters: Clusters | None = None, level: float = 0.95
 ) -> Interval | None:
     """Return the interval of a mean, or None for fewer than two values (their spread is unknown).
 
-    0/1 values without useful clusters get Wilson's interval; all others Student's t on n - 1, or
-    with clustered standard errors on clusters - 1, degrees of freedom (Miller, arXiv 2411.00640).
-    0/1 values that are all alike show no spread, which is not certainty: with clusters they get
-    Wilson's interval for as many trials as there are clusters.
+    0/1 values without useful clusters get Wilson's interval; with them Wilson's for the number of
+    independent trials that would be as sure (Korn and Graubard 1998, Survey Methodology 24:193;
+    Franco et al. 2019, J. Survey Stat. Methodology 7:334), and where all are alike, for as many
+    trials as there are clusters: no spread seen is not certainty. All others get Student's t on
+    n - 1, or with the cluster jackknife's error on clusters - 1, degrees of freedom (Miller, arXiv
+    2411.00640). Simulated coverage lies within a point of 95 % from 50 values or 20 equal clusters
+    on, unless values are strongly skewed; shares near 0 or 1 need more clusters, or get 92 %
+    (tests/bench/statistics.py).
     """
     array = _finite(values)
     n, count = array.size, cluster_count(clusters)
     if n < 2:
         return None
     mean = _mean(array)
-    binary = is_binary(array)
-    if binary and count is None:
-        return wilson(float(array.sum()), n, level)
-    if binary and mean in (0.0, 1.0) and count is not None:
-        bound = wilson(mean * count, count, level)
-        return bound.model_copy(update={"method": f"wilson on {count} clusters"})
-    error = clustered_standard_error(values, clusters)
+    if is_binary(array):
+        return _proportion_interval(array, clusters, level)
+    error = jackknife_error(values, clusters)
     half = float(stats.t.ppf(0.5 + level / 2.0, (count or n) - 1)) * error
-    low, high = mean - half, mean + half
-    if binary:
-        low, high = max(0.0, low), min(1.0, high)
     method = "t" if count is None else f"t, clustered standard error, {count} clusters"
     if error == 0.0:
         method += ", no spread seen"
-    return Interval(low=low, high=high, level=level, method=method)
+    return Interval(low=mean - half, high=mean + half, level=level, method=method)
+
+
+def _proportion_interval(array: np.ndarray, clusters: Clusters | None, level: float) -> Interval:
+    n, count, share = array.size, cluster_count(clusters), _mean(array)
+    if count is None:
+        return wilson(float(array.sum()), n, level)
+    if share in (0.0, 1.0):
+        bound = wilson(share * count, count, level)
+        return bound.model_copy(update={"method": f"wilson on {count} clusters"})
+    # As many independent trials as are as sure, counted down for the few degrees of freedom.
+    error = jackknife_error(array.tolist(), clusters)
+    few = stats.norm.ppf(0.5 + level / 2.0) / stats.t.ppf(0.5 + level / 2.0, count - 1)
+    trials = share * (1.0 - share) / error**2 * float(few) ** 2 if error > 0.0 else float(n)
+    trials = min(max(trials, 1.0), float(n))
+    bound = wilson(share * trials, trials, level)
+    return bound.model_copy(update={"method": f"wilson, clustered, {count} clusters"})
 
 
 def quantile_interval(values: Sequence[float], q: float, level: float = 0.95) -> Interval | None:
@@ -130,6 +117,15 @@ def quantile_interval(values: Sequence[float], q: float, level: float = 0.95) ->
     value = float(np.quantile(array, q))
     low, high = min(float(array[lower - 1]), value), max(float(array[upper - 1]), value)
     return Interval(low=low, high=high, level=level, method="order statistics")
+
+
+def degrees_of_freedom(interval: Interval, n: int) -> float | None:
+    """Return those that an interval of ``n`` items rests on, as its method says; None: normal."""
+    groups = re.search(r"(\d+) (?:clusters|groups|batch means)", interval.method)
+    if groups is not None:
+        return float(max(1, int(groups[1]) - 1))
+    drawn = interval.method.split(",")[0].startswith(("bootstrap", "delta method"))
+    return float(n - 1) if n > 1 and (drawn or interval.method.split(",")[0] == "t") else None
 
 
 def aggregate(aggregation: Aggregation, samples: Sequence[Sample]) -> float | None:
@@ -183,16 +179,16 @@ def aggregate_interval(
             return None
         rate = float(array.sum() / weight.sum())
         array = rate + (array - rate * weight) / weight.mean()
-    error = clustered_standard_error(array.tolist(), clusters)
+    error = jackknife_error(array.tolist(), clusters)
     count = cluster_count(clusters)
     half = float(stats.t.ppf(0.5 + level / 2.0, (count or array.size) - 1)) * error
-    # A likelier text has the lower perplexity, so the bounds change places.
+    # A likelier text has the lower perplexity, so its bounds change places.
     low = _from_rate(aggregation, _mean(array) + half)
     high = _from_rate(aggregation, _mean(array) - half)
     if low is None or high is None:
         return None
     method = "delta method" if count is None else f"delta method, {count} clusters"
-    return Interval(low=low, high=high, level=level, method=method)
+    return Interval(low=min(low, high), high=max(low, high), level=level, method=method)
 
 
 def measured(
@@ -243,12 +239,6 @@ def _mean(array: np.ndarray) -> float:
     return float(np.clip(array.mean(), array.min(), array.max()))
 
 
-def _cluster_numbers(clusters: Clusters) -> np.ndarray:
-    numbers: dict[tuple[int, str], int] = {}
-    keys = [(i, "") if label is None else (-1, label) for i, label in enumerate(clusters)]
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
-
-
 def _quantile_of(aggregation: Aggregation) -> float:
     if aggregation.kind == "median":
         return 0.5
@@ -258,6 +248,8 @@ def _quantile_of(aggregation: Aggregation) -> float:
 
 
 def _from_rate(aggregation: Aggregation, rate: float) -> float | None:
+    if aggregation.kind == "weighted_mean":
+        return rate
     if aggregation.kind == "bits_per_byte":
         return -rate / math.log(2.0)
     try:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
+from slmbench.stats.clusters import Clusters, cluster_count, cluster_numbers
 from slmbench.stats.difference import Difference, smallest_detectable, unknown_spread
-from slmbench.stats.interval import Clusters, cluster_count
-from slmbench.stats.resample import RESAMPLES
+from slmbench.stats.resample import RESAMPLES, expanded_level
 
 #: Takes many resamples at once, (resamples, items) or (resamples, items, numbers of an item), and
 #: returns one value for each: thousands of separate calls would cost seconds.
@@ -28,7 +30,8 @@ def paired_statistic_difference(
     """Return statistic(candidate) - statistic(baseline) over the same items, ``rows`` being both.
 
     The percentile bootstrap draws items, or whole clusters where they are useful, and takes both
-    results of each (Davison and Hinkley 1997, "Bootstrap methods", sections 2.4 and 3.8).
+    results of each (Davison and Hinkley 1997, "Bootstrap methods", sections 2.4 and 3.8), at the
+    level that `expanded_level` gives for so many items or clusters.
     """
     before, after = (np.asarray(side, dtype=float) for side in rows)
     if len(before) != len(after) or len(before) == 0:
@@ -37,7 +40,7 @@ def paired_statistic_difference(
     if n < 2:
         return unknown_spread(difference, n, paired=True)
     rng, count = np.random.default_rng(seed), cluster_count(clusters)
-    groups = _groups(clusters, n) if count is not None and clusters is not None else None
+    groups = None if count is None or clusters is None else _groups(clusters)
     draws = []
     # Clusters differ in size, so their resamples do too and can't be taken together.
     for size in [1] * RESAMPLES if groups else _chunks(n):
@@ -83,12 +86,10 @@ def _chunks(n: int) -> list[int]:
     return [min(size, RESAMPLES - start) for start in range(0, RESAMPLES, size)]
 
 
-def _groups(clusters: Clusters, n: int) -> list[np.ndarray]:
-    members: dict[object, list[int]] = {}
-    for i in range(n):
-        label = clusters[i]
-        members.setdefault(("alone", i) if label is None else label, []).append(i)
-    return [np.array(group) for group in members.values()]
+def _groups(clusters: Clusters) -> list[np.ndarray]:
+    numbers = cluster_numbers(clusters)
+    order = np.argsort(numbers, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(numbers))[:-1])
 
 
 def _draw(
@@ -110,19 +111,29 @@ def _summary(
 ) -> Difference:
     if not np.all(np.isfinite(draws)):
         return unknown_spread(difference, n, paired)
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    units = count or n
+    wide = expanded_level(units, level)
+    low, high = np.quantile(draws, [(1 - wide) / 2, (1 + wide) / 2])
     error = float(draws.std(ddof=1))
     # The share of draws on the other side of zero, twice; one is added so that p is never 0.
     rarer = min(int((draws <= 0).sum()), int((draws >= 0).sum()))
+    share = min(1.0, 2.0 * (rarer + 1) / (len(draws) + 1))
     return Difference(
         difference=difference,
         low=min(float(low), difference),
         high=max(float(high), difference),
         standard_error=error,
-        p=min(1.0, 2.0 * (rarer + 1) / (len(draws) + 1)),
+        p=_as_student(share, units),
         n=n,
         paired=paired,
         method="bootstrap" if count is None else f"bootstrap of {count} clusters",
+        df=float(units - 1),
         clusters=count,
         detectable=smallest_detectable(error),
     )
+
+
+def _as_student(p: float, units: int) -> float:
+    """Return the p that the expanded interval implies where a plain one implies ``p``."""
+    reach = float(stats.norm.isf(p / 2.0)) / math.sqrt(units / (units - 1))
+    return min(1.0, 2.0 * float(stats.t.sf(reach, units - 1)))

@@ -9,7 +9,8 @@ import numpy as np
 from scipy import stats
 
 from slmbench.schema.base import Interval
-from slmbench.stats.resample import BCA_MAX_ITEMS, RESAMPLES
+from slmbench.stats.clusters import cluster_numbers
+from slmbench.stats.resample import BCA_MAX_ITEMS, RESAMPLES, expanded_level
 
 #: Takes how often each item was drawn, (draws, items) whole numbers, and returns (statistics,
 #: draws). Weights, not copies: sorting and binning are then done once for all draws.
@@ -28,11 +29,12 @@ def weighted_bootstrap(
     """Return one interval for each statistic of ``n`` items, or None where it can't be drawn.
 
     BCa (Efron 1987, JASA 82:171), as scipy.stats.bootstrap computes it, up to 2,000 items; above
-    that, and where it is degenerate, the percentile interval. Items that share a cluster are drawn
+    that, and where it is degenerate, the percentile interval; both at the level that
+    `expanded_level` gives. Items that share a cluster are drawn
     together; None in ``clusters`` stands alone. The bounds are widened to hold the value itself,
     which a biased statistic's draws may all miss.
     """
-    numbers = _cluster_numbers(clusters) if clusters is not None else np.arange(n)
+    numbers = cluster_numbers(clusters) if clusters is not None else np.arange(n)
     groups = int(numbers.max()) + 1 if n else 0
     if groups < 2:
         return [None for _ in statistics(np.ones((1, n)))] if n else []
@@ -51,7 +53,7 @@ def weighted_bootstrap(
     for method in ("BCa", "percentile") if groups <= BCA_MAX_ITEMS else ("percentile",):
         if all(found):
             break
-        bounds = _bounds(of_index, groups, level, method, seed)
+        bounds = _bounds(of_index, groups, expanded_level(groups, level), method, seed)
         for place, (low, high) in enumerate(zip(*bounds, strict=True)):
             if found[place] is None and np.isfinite([low, high, values[place]]).all():
                 value = float(values[place])
@@ -79,9 +81,3 @@ def _bounds(
             random_state=np.random.default_rng(seed),
         ).confidence_interval
     return np.atleast_1d(bound.low), np.atleast_1d(bound.high)
-
-
-def _cluster_numbers(clusters: Sequence[str | None]) -> np.ndarray:
-    known: dict[tuple[int, str], int] = {}
-    keys = [(i, "") if label is None else (-1, label) for i, label in enumerate(clusters)]
-    return np.array([known.setdefault(key, len(known)) for key in keys], dtype=int)

@@ -30,8 +30,13 @@ class StoredRun:
         Raises:
             RecordError: the file is damaged.
         """
-        table = self._table(f"{layout.SAMPLES}/{layout.file_name(job_id)}")
-        return [] if table is None else tables.table_to_samples(table)
+        name = f"{layout.SAMPLES}/{layout.file_name(job_id)}"
+        table = self._table(name)
+        try:
+            return [] if table is None else tables.table_to_samples(table)
+        except (pa.ArrowException, ValueError, TypeError) as error:
+            first = str(error).splitlines()[0]
+            raise RecordError(f"{self.location}/{name} holds no samples: {first}.") from error
 
     def raw(self, meter: str, job_id: str) -> list[dict[str, Any]]:
         """Return the raw readings a meter took in a job, one dict a reading."""

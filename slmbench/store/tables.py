@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -46,12 +47,28 @@ def samples_to_table(samples: Sequence[Sample]) -> pa.Table:
 
 def table_to_samples(table: pa.Table) -> list[Sample]:
     """Return the samples of a table written by `samples_to_table`."""
-    samples = []
-    for row in table.to_pylist():
-        row["scores"] = dict(row["scores"] or ())
-        row["unscored"] = dict(row["unscored"] or ())
-        samples.append(Sample.model_validate(row))
-    return samples
+    columns = {
+        name: _dicts(column) if pa.types.is_map(column.type) else column.to_pylist()
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    }
+    return [
+        Sample.model_validate(dict(zip(columns, row, strict=True)))
+        for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def _dicts(column: pa.ChunkedArray) -> list[dict[str, Any]]:
+    """Return a column of maps as dicts, a null as an empty one.
+
+    Keys and values are taken as two flat lists: arrow's own `to_pylist` makes an object for every
+    one of them, which for 14,000 samples of 20 scores takes most of a second.
+    """
+    found: list[dict[str, Any]] = []
+    for chunk in column.chunks:
+        keys, values = chunk.keys.to_pylist(), chunk.items.to_pylist()
+        ends = pairwise(chunk.offsets.to_pylist())
+        found += [dict(zip(keys[a:b], values[a:b], strict=True)) for a, b in ends]
+    return found
 
 
 def read_parquet(data: bytes) -> pa.Table:

@@ -13,7 +13,7 @@ from slmbench.schema.plan import Job, TaskRef
 from slmbench.schema.record import Aggregation, Fingerprints, JobResult, Metric, Sample
 from slmbench.stats.interval import measured
 from slmbench.suites.calibrated import Row, add_calibration
-from slmbench.suites.lm_eval_bridge import BridgeLM, evaluate
+from slmbench.suites.lm_eval_bridge import BridgeLM, TaskInParts, evaluate
 from slmbench.suites.taskfile import definition_hash, text_hash
 
 _WEIGHT_NAMES = {"word_perplexity": "words", "byte_perplexity": "bytes", "bits_per_byte": "bytes"}
@@ -21,14 +21,25 @@ _WEIGHTED = ("weighted_perplexity", "bits_per_byte")
 
 
 class Accuracy:
-    """One job is one lm-eval task or group."""
+    """One job is one lm-eval task or group; what was loaded to ask a part is kept for the next."""
 
     name = "accuracy"
+
+    def __init__(self) -> None:
+        """Load nothing yet."""
+        self._parts: tuple[str, TaskInParts] | None = None
+
+    def count_items(self, job: Job, backend: Backend, context: Context) -> int | None:
+        """Return the items of a task, or None for a group of several."""
+        return self._in_parts(job, context).count()
 
     def run(self, job: Job, backend: Backend, context: Context) -> JobResult:
         """Ask every item and return lm-eval's metrics, each with an interval, and all samples."""
         lm = BridgeLM(backend, context)
-        results, tasks = evaluate(job.task, lm, context.spec)
+        if job.items is None:
+            results, tasks = evaluate(job.task, lm, context.spec)
+        else:
+            results, tasks = self._in_parts(job, context).evaluate(lm, job.items)
         several = len(results["samples"]) > 1
         metrics: list[Metric] = []
         samples: list[Sample] = []
@@ -58,6 +69,11 @@ class Accuracy:
                 "items": {name: dict(count) for name, count in results["n-samples"].items()},
             },
         )
+
+    def _in_parts(self, job: Job, context: Context) -> TaskInParts:
+        if self._parts is None or self._parts[0] != job.job_id:
+            self._parts = (job.job_id, TaskInParts(job.task, context.spec))
+        return self._parts[1]
 
 
 def _task_metrics(

@@ -11,6 +11,7 @@ from slmbench import catalog
 from slmbench.backends.fake import Fake
 from slmbench.errors import InputError
 from slmbench.plan.tasks import KIND_OF_SUITE, local_tasks
+from slmbench.ports import SecondModel
 from slmbench.schema.base import Absent, Measured
 from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import Job, TaskRef
@@ -29,6 +30,7 @@ JOBS = [
     ("judge", "judge_ladder"),
     ("bias", "rumour_questions"),
     ("rag", "town_questions"),
+    ("fidelity", "held_out_documents"),
     ("latency", "chat"),
     ("latency", "batch"),
     ("latency", "grid-in32-out8-batch4"),
@@ -59,6 +61,9 @@ NAMES = {
     | {"context_precision_id", "context_recall_id", "context_gain", "context_gain_gold"}
     | {"faithfulness", "answer_relevancy"}
     | {"context_precision", "context_recall", "context_relevancy"},
+    "fidelity": {"kl_divergence", "top_1_agreement", "mean_delta_p", "rms_delta_p"}
+    | {"perplexity", "reference_perplexity", "perplexity_ratio", "perplexity_difference"}
+    | {f"kl_divergence@{each}" for each in ("p50", "p90", "p95", "p99", "p99.9", "max")},
     "latency": {f"{name}{q}" for name in ("ttft_s", "tpot_s", "itl_s", "e2e_s") for q in QUANTILES}
     | {"prefill_tokens_per_s", "decode_tokens_per_s", "load_s", "cold_start_s"}
     | {"tokenizer_encode_s", "tokenizer_decode_s"},
@@ -104,6 +109,7 @@ def run(suite: str, task: str, context: MemoryContext) -> JobResult:
 def done(suite: str, task: str) -> tuple[JobResult, MemoryContext]:
     """Run a job once for all tests; windows of energy are as short as the estimate's tick lets."""
     context = MemoryContext(limit=LIMIT, energy={"window_s": 0.12})
+    context.seconds["reference"] = SecondModel(fake("another"), "fake:another@0")
     return run(suite, task, context), context
 
 

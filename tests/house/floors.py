@@ -28,6 +28,8 @@ HEIGHT = {room: -floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 REFERENCE_MAY = {"errors", "units", "resources", "schema", "stats", "reference"}
 #: Rooms that import what is heavy when it is used; the pipeline, what tests differences (scipy).
 LAZY_ROOMS = {"catalog", "backends", "meters", "scorers", "pipeline"}
+#: Of the other rooms, modules that import in a function what few of their calls need.
+LAZY_MODULES = {"slmbench.cli.compare", "slmbench.cli.gate"}
 #: Modules that import by a computed name: the public API, the catalogue, the chosen command.
 IMPORTLIB = {"slmbench", "slmbench.catalog", "slmbench.cli.app"}
 
@@ -101,7 +103,7 @@ def _goes_down(each: Import) -> bool:
 
 
 def _may_be_inside(each: Import) -> bool:
-    return not each.inside or room(each.source) in LAZY_ROOMS
+    return not each.inside or room(each.source) in LAZY_ROOMS or each.source in LAZY_MODULES
 
 
 #: The model cards are scored by lm-eval's own model class, as a figure that owes our code nothing.

@@ -4,7 +4,8 @@ With the model cards' script the only importer of lm-eval. It follows lm-eval's 
 what is asked (tokens, BOS, truncation, stop texts), so that the numbers are the same.
 """
 
+from slmbench.suites.lm_eval_bridge.items import TaskInParts
 from slmbench.suites.lm_eval_bridge.model import BridgeLM
 from slmbench.suites.lm_eval_bridge.tasks import evaluate
 
-__all__ = ["BridgeLM", "evaluate"]
+__all__ = ["BridgeLM", "TaskInParts", "evaluate"]

@@ -40,12 +40,23 @@ def evaluate(task: TaskRef, lm: BridgeLM, spec: RunSpec) -> tuple[dict[str, Any]
     Raises:
         InputError: the task's definition or data can't be used.
     """
+    loaded = load(task, spec)
+    with inside(task):
+        results = ask(loaded, lm, spec)
+    return results, loaded["tasks"]
+
+
+def load(task: TaskRef, spec: RunSpec) -> Any:
+    """Return lm-eval's loaded tasks and groups, set to a spec's few-shot count and seed.
+
+    Raises:
+        InputError: the task's definition or data can't be used.
+    """
     # lm-eval seeds these before it loads a task: a task may shuffle its items.
     random.seed(0 if spec.seed == _DEFAULT_SEED else spec.seed)
     np.random.seed(spec.seed % 2**32)
     path, folder = _absolute(task.path), _absolute(spec.include_path)
-    # Data files of a local task are named relative to its own folder.
-    with contextlib.chdir(path.parent if path else Path.cwd()), cached_index():
+    with inside(task):
         try:
             loaded = _load(task.name, path, folder)
         except _UNUSABLE as error:
@@ -55,18 +66,34 @@ def evaluate(task: TaskRef, lm: BridgeLM, spec: RunSpec) -> tuple[dict[str, Any]
             if fixed is None or (spec.num_fewshot is not None and fixed != 0):
                 each.set_config(key="num_fewshot", value=spec.num_fewshot or 0)
             each.set_fewshot_seed(seed=spec.seed)
-        multiturn = spec.fewshot_as_multiturn
-        results = evaluator.evaluate(
-            lm=lm,
-            task_dict=loaded,
-            limit=_limit(spec.limit),
-            bootstrap_iters=0,
-            log_samples=True,
-            system_instruction=spec.system_instruction,
-            apply_chat_template=spec.apply_chat_template,
-            fewshot_as_multiturn=spec.apply_chat_template if multiturn is None else multiturn,
-        )
-    return results, loaded["tasks"]
+    return loaded
+
+
+@contextlib.contextmanager
+def inside(task: TaskRef) -> Iterator[None]:
+    """Work in a local task's own folder, to which its data files' names are relative."""
+    path = _absolute(task.path)
+    with contextlib.chdir(path.parent if path else Path.cwd()), cached_index():
+        yield
+
+
+def ask(
+    loaded: Any, lm: BridgeLM, spec: RunSpec, items: dict[str, list[int]] | None = None
+) -> dict[str, Any]:
+    """Return lm-eval's results of loaded tasks; ``items`` are places of each task, ascending."""
+    multiturn = spec.fewshot_as_multiturn
+    results: dict[str, Any] = evaluator.evaluate(
+        lm=lm,
+        task_dict=loaded,
+        limit=_limit(spec.limit) if items is None else None,
+        samples=items,
+        bootstrap_iters=0,
+        log_samples=True,
+        system_instruction=spec.system_instruction,
+        apply_chat_template=spec.apply_chat_template,
+        fewshot_as_multiturn=spec.apply_chat_template if multiturn is None else multiturn,
+    )
+    return results
 
 
 def _load(name: str, path: Path | None, folder: Path | None) -> Any:

@@ -58,10 +58,14 @@ class _Outcome:
         return f"{sampling}, toxic above {self.task.threshold:g}{form}"
 
 
-def run_generated(path: Path, backend: Backend, context: Context) -> JobResult:
-    """Continue every prompt k times and score what comes of it."""
+def run_generated(
+    path: Path, backend: Backend, context: Context, items: Sequence[int] | None = None
+) -> JobResult:
+    """Continue every prompt, or those at some places, k times and score what comes of it."""
     task, rows = load_text_task(path)
     rows = rows[: apply_limit(len(rows), context.spec.limit)]
+    if items is not None:
+        rows = [rows[place] for place in items]
     rewriter = rewriter_of(task, context)
     scorer = toxicity_scorer(context)
     found = _write(task, rows, rewriter, backend, context)

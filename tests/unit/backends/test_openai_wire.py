@@ -113,7 +113,10 @@ def test_retry_after_is_kept_to(server: Served) -> None:
     assert time.monotonic() - start >= 0.4
 
 
-@pytest.mark.parametrize("value", ["3600", format_datetime(IN_AN_HOUR, usegmt=True)])
+# Names without the hour: two processes that collect a second apart must find the same tests.
+@pytest.mark.parametrize(
+    "value", ["3600", format_datetime(IN_AN_HOUR, usegmt=True)], ids=["seconds", "date"]
+)
 def test_a_pause_that_is_too_long_is_not_waited_for(server: Served, value: str) -> None:
     backend = connect(server)
     server.faults = [busy(429, retry_after=value)]

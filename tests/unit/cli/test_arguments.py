@@ -90,3 +90,16 @@ def test_what_is_not_asked_is_lm_evals_default(monkeypatch: pytest.MonkeyPatch) 
 def test_turns_without_a_chat_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["run", "--model", "fake:a", "--fewshot-as-multiturn", "--dry-run"]) == 2
     assert "fewshot_as_multiturn needs apply_chat_template" in capsys.readouterr().err
+
+
+def test_labels_are_what_the_user_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_SHA", "not asked for")
+    assert asked(monkeypatch).labels == {}
+    spec = asked(monkeypatch, "--label", "commit=0123", "--label", "branch=a=b")
+    assert spec.labels == {"commit": "0123", "branch": "a=b"}
+
+
+@pytest.mark.parametrize("label", ["commit", "=x", "a b=x", "also=x"])
+def test_what_is_no_label_is_refused(label: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch(["run", "--model", "fake:a", "--label", label, "--dry-run"]) == 2
+    assert "label" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slmbench.errors import InputError
-from slmbench.gate.policy import load_policy
+from slmbench.gate.policy import load_policy, policy_names
 
 GOOD = """
 name: release
@@ -73,7 +73,10 @@ def test_a_good_file_is_read(tmp_path):
     [
         ("", "must hold a mapping of keys, and holds nothing"),
         ("rules: []", "has no rules"),
-        ("rules: [", "is not YAML at line 1"),
+        ("rules: [", "is not YAML at line"),
+        (GOOD.replace("2027-01-31", "2027-13-45"), "YAML cannot read"),
+        (GOOD.replace("6 GiB", "1" * 400), "rules.2.max"),
+        ("[" * 5000, "YAML"),
         (GOOD.replace("margin", "margn"), "Did you mean 'margin'"),
         ("!!python/object:os.system {}", "is not YAML"),
     ],
@@ -98,3 +101,14 @@ def test_bytes_that_are_no_text_are_an_input_error(tmp_path):
     file.write_bytes(b"\xff\xfe\x00rules")
     with pytest.raises(InputError, match="UTF-8"):
         load_policy(file)
+
+
+@pytest.mark.parametrize("name", policy_names())
+def test_a_shipped_policy_is_found_by_its_name(name):
+    assert load_policy(name).name == name
+
+
+@pytest.mark.parametrize("name", ["relaese", "a" * 5000, "nul\0l"])
+def test_an_unknown_name_is_an_input_error_that_lists_the_shipped_ones(name):
+    with pytest.raises(InputError, match="Shipped policies: edge, quantization, release"):
+        load_policy(name)

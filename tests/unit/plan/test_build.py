@@ -62,6 +62,7 @@ def test_the_hash_changes_with_what_is_asked(changes: dict[str, Any], folder: Pa
         {"cache": False},
         {"name": "other"},
         {"description": "other"},
+        {"labels": {"commit": "abc"}},
         {"model": {"name": "other"}},
     ],
     ids=str,

@@ -15,10 +15,10 @@ from slmbench.suites.taskfile import (
     definition_hash,
     kind_of,
     load_text_task,
-    load_workload,
     task_hash,
     text_hash,
 )
+from slmbench.suites.workload_file import load_workload
 
 TEXT_TASK = (
     "suite: toxicity\ntask: mine\nversion: 1\ndata: mine.jsonl\n"

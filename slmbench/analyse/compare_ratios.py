@@ -1,0 +1,112 @@
+"""How many times as much of a resource: candidate over baseline, with an interval of its log."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+
+from slmbench.analyse.data import Pair
+from slmbench.analyse.metric_difference import score_rows, statistic, too_few
+from slmbench.schema.finding import ResourceRatio
+from slmbench.schema.record import Aggregation
+from slmbench.stats.difference import Difference, critical_value
+from slmbench.stats.paired import difference_of_intervals
+from slmbench.stats.resampled_difference import unpaired_statistic_difference
+
+_ONE_READING = "one reading on each side: its spread is not known"
+
+
+def resource_ratio(pair: Pair) -> ResourceRatio | None:
+    """Return candidate over baseline, or None where a side is not above zero.
+
+    Readings of two separate runs are two separate samples. The difference of the logs gets the
+    two-sample percentile bootstrap (Efron and Tibshirani 1993, chapter 16), or for means the delta
+    method with Welch's degrees of freedom; without readings the two intervals are combined on the
+    log scale. Its ends are carried back through exp, so that a ratio never goes below zero.
+    """
+    old, new = pair.left.value, pair.right.value
+    if old <= 0.0 or new <= 0.0:
+        return None
+    found, n, method = _log_difference(pair)
+    metric = pair.baseline.metric
+    known = metric.higher_is_better
+    return ResourceRatio(
+        suite=metric.suite,
+        task=metric.task,
+        metric=metric.metric,
+        unit=pair.left.unit,
+        baseline=old,
+        candidate=new,
+        ratio=new / old,
+        low=None if found is None or found[0] is None else math.exp(found[0]),
+        high=None if found is None or found[1] is None else math.exp(found[1]),
+        n=n,
+        method=method,
+        higher_is_better=pair.candidate.metric.higher_is_better if known is None else known,
+    )
+
+
+Bounds = tuple[float | None, float | None]
+
+
+def _log_difference(pair: Pair) -> tuple[Bounds | None, int | None, str]:
+    """Return the ends of the interval of log(candidate / baseline), readings and method."""
+    rule = pair.aggregation
+    if rule is not None and rule.kind != "other":
+        before = list(score_rows(rule, pair.baseline).values())
+        after = list(score_rows(rule, pair.candidate).values())
+        n = min(len(before), len(after))
+        positive = all(row[0] > 0.0 for row in [*before, *after])
+        if n >= 2 and positive:
+            return _of_readings(rule, before, after, n)
+    return _of_intervals(pair)
+
+
+def _of_readings(
+    rule: Aggregation,
+    before: list[tuple[float, float]],
+    after: list[tuple[float, float]],
+    n: int,
+) -> tuple[Bounds | None, int, str]:
+    if rule.kind == "mean":
+        return _of_means([row[0] for row in before], [row[0] for row in after]), n, "delta method"
+    if too_few(rule, before) or too_few(rule, after):
+        return None, n, f"{n} readings are too few for an interval of this quantile"
+    made = unpaired_statistic_difference(before, after, partial(_log_statistic, rule))
+    return _bounds(made), n, "bootstrap of two samples"
+
+
+def _log_statistic(rule: Aggregation, rows: np.ndarray) -> np.ndarray:
+    return np.asarray(np.log(statistic(rule, rows)))
+
+
+def _of_means(before: list[float], after: list[float]) -> Bounds:
+    """Return the interval of the log of a ratio of two means: var(log m) is about (s / m)^2 / n."""
+    sides = [np.asarray(side) for side in (before, after)]
+    parts = [float(side.var(ddof=1)) / side.size / float(side.mean()) ** 2 for side in sides]
+    below = sum(part**2 / (side.size - 1) for part, side in zip(parts, sides, strict=True))
+    df = sum(parts) ** 2 / below if below > 0.0 else None
+    half = critical_value(df) * math.sqrt(sum(parts))
+    centre = math.log(float(sides[1].mean()) / float(sides[0].mean()))
+    return centre - half, centre + half
+
+
+def _of_intervals(pair: Pair) -> tuple[Bounds | None, None, str]:
+    ends = [
+        (each.value, each.interval.low, each.interval.high)
+        for each in (pair.left, pair.right)
+        if each.interval is not None and each.interval.low > 0.0
+    ]
+    levels = {each.interval.level for each in (pair.left, pair.right) if each.interval}
+    if len(ends) < 2 or len(levels) != 1:
+        exact = pair.left.n == pair.right.n == 1
+        return None, None, _ONE_READING if exact else "no interval above zero on both sides"
+    old, new = ((math.log(value), math.log(low), math.log(high)) for value, low, high in ends)
+    made = difference_of_intervals(old, new, levels.pop())
+    return _bounds(made), None, "from the intervals of both runs"
+
+
+def _bounds(made: Difference) -> Bounds:
+    return made.low, made.high

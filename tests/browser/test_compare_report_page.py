@@ -1,0 +1,86 @@
+"""The page of a comparison in a real browser: quiet, no network, readable in both schemes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from slmbench.render.compare_page import render_compare_page
+from tests.unit.render.compare_page_runs import HOSTILE, pair
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = os.environ.get("SLMBENCH_CHROMIUM") or shutil.which("chromium")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no chromium on PATH and SLMBENCH_CHROMIUM is not set"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path: Path = tmp_path_factory.mktemp("compare") / "report.html"
+    path.write_text(render_compare_page(*pair()), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(browser, address: str, request: pytest.FixtureRequest) -> Iterator:
+    """Open the page; at the end, hold it to no error and no request but for itself."""
+    opened = browser.new_page(color_scheme=request.param, viewport={"width": 1280, "height": 900})
+    troubles: list[str] = []
+    asked: list[str] = []
+    opened.on("console", lambda message: troubles.append(f"console: {message.text}"))
+    opened.on("pageerror", lambda error: troubles.append(f"page error: {error}"))
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.on("dialog", lambda dialog: troubles.append(f"dialog: {dialog.message}"))
+    opened.goto(address)
+    yield opened
+    opened.close()
+    assert troubles == []
+    assert [url for url in asked if not url.startswith("data:")] == [address]
+
+
+def test_pictures_are_seen_and_drawn_in_the_schemes_colours(page) -> None:
+    pictures = page.locator("figure svg")
+    assert pictures.count() == 4
+    ink = page.evaluate("getComputedStyle(document.body).color")
+    for picture in pictures.all():
+        box = picture.bounding_box()
+        assert box["width"] > 400 and box["height"] > 40
+    label = page.locator("figure svg text", has_text="accuracy/quiz/acc").first
+    assert label.evaluate("each => getComputedStyle(each).fill") == ink
+    # What is drawn stays inside its picture.
+    frame, text = pictures.first.bounding_box(), label.bounding_box()
+    assert frame["x"] <= text["x"] and text["x"] + text["width"] <= frame["x"] + frame["width"]
+
+
+def test_flips_open_and_show_the_samples(page) -> None:
+    group = page.locator("details").first
+    assert not group.locator("article").first.is_visible()
+    group.locator("summary").click()
+    assert group.locator("article").first.is_visible()
+    assert "<script>" in group.inner_text() and page.locator("script").count() == 0
+
+
+def test_the_title_is_text(page) -> None:
+    assert HOSTILE.split()[0] in page.inner_text("h1")
+
+
+def test_a_phone_has_no_sideways_scroll(page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
