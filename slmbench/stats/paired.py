@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy import stats
@@ -95,21 +96,11 @@ def paired_difference(
         error = error or wide
         low, high = max(-1.0, difference - half), min(1.0, difference + half)
         p = _binary_p(gained, lost, n, count, p)
-    return Difference(
-        difference=difference,
-        low=low,
-        high=high,
-        standard_error=error,
-        p=p,
-        n=n,
-        paired=True,
-        method="paired t" if count is None else f"paired t, {count} clusters",
-        df=df,
-        clusters=count,
-        detectable=smallest_detectable(error),
-        gained=gained if binary else None,
-        lost=lost if binary else None,
-    )
+    method = "paired t" if count is None else f"paired t, {count} clusters"
+    found = Difference(difference, low, high, error, p, n, True, method)
+    if binary:
+        found = replace(found, gained=gained, lost=lost)
+    return replace(found, df=df, clusters=count, detectable=smallest_detectable(error))
 
 
 def unpaired_difference(

@@ -121,12 +121,17 @@ def check_into(
     again = judge_scorers(context.second("judge"), task, context, True, DRAWN_AT)
     drawn = {name: each for name, each in again.items() if not isinstance(each, Absent)}
     columns = faults_into(sheets, items[: task.checked_items], there, drawn, context)
-    steps.add(checks(scorers, len(items), task))
+    steps.add(_again(scorers, len(items), task))
     return columns
 
 
-def checks(scorers: dict[str, Scorer | Absent], judged: int, task: RagTask) -> int:
-    """Return how many more judgements `check_into` asks for, at most."""
+def judgements(scorers: dict[str, Scorer | Absent], judged: int, task: RagTask) -> int:
+    """Return how many judgements `judge_into` and `check_into` ask for, at most."""
+    there = sum(not isinstance(each, Absent) for each in scorers.values())
+    return judged * there + _again(scorers, judged, task)
+
+
+def _again(scorers: dict[str, Scorer | Absent], judged: int, task: RagTask) -> int:
     there = [name for name, each in scorers.items() if not isinstance(each, Absent)]
     return min(judged, task.checked_items) * (len(there) + sum(n in ORDERLESS for n in there))
 

@@ -25,10 +25,10 @@ from slmbench.suites.rag.figures import (
 from slmbench.suites.rag.judged import (
     Steps,
     check_into,
-    checks,
     judge_into,
     judge_notes,
     judge_scorers,
+    judgements,
 )
 from slmbench.suites.rag.reader import Answer, Reader, Reading
 from slmbench.suites.rag.retriever import Rankings, Retriever
@@ -65,8 +65,7 @@ class Rag:
         judge = context.second("judge")
         scorers = judge_scorers(judge, task, context, _shown(readings) != "no_context")
         judged = rows[: task.judged_items]
-        steps.total += len(judged) * sum(not isinstance(each, Absent) for each in scorers.values())
-        steps.total += checks(scorers, len(judged), task)
+        steps.total += judgements(scorers, len(judged), task)
         answers = _answers(task, readings, rankings, reader, steps)
 
         sheets = [ScoreSheet() for _ in rows]
@@ -91,14 +90,16 @@ class Rag:
             raw=raw_rows(rows, ranked, readings, answers, how.k),
             fingerprints=Fingerprints(
                 task=text_hash(task_hash(path), loaded.passages_hash),
-                prompt=text_hash(
-                    repr([[each.tokens for each in part] for part in readings.values()])
-                ),
+                prompt=_prompts_hash(readings),
                 scorer=provenances(columns),
             ),
             notes=(*fit_notes(ranked, readings), *judge_notes(sheets, scorers, len(items))),
             details=details_of(loaded, ranked),
         )
+
+
+def _prompts_hash(readings: Mapping[str, list[Reading]]) -> str:
+    return text_hash(repr([[each.tokens for each in part] for part in readings.values()]))
 
 
 def _readings(
