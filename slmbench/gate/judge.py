@@ -42,15 +42,7 @@ def judge(
         InputError: a rule matches no metric, needs a baseline that isn't given, or has a limit
             that doesn't fit its metric.
     """
-    if policy.needs_baseline and baseline is None:
-        raise InputError(
-            f"The policy '{policy.name}' compares with a baseline. Give one with --baseline."
-        )
-    asked = [
-        (number, rule, target)
-        for number, rule in enumerate(policy.rules)
-        for target in find_targets(rule, baseline, candidate)
-    ]
+    asked = _asked(policy, baseline, candidate)
     against = _Against(baseline, comparison, early or {})
     results = [_result(number, rule, target, against) for number, rule, target in asked]
     tested = [each for each in results if isinstance(each, Evidence)]
@@ -73,6 +65,21 @@ def judge(
         items_used=sum(job.sample_count for job in jobs.values()),
         items_total=sum(job.items_total or job.sample_count for job in jobs.values()),
     )
+
+
+def _asked(
+    policy: Policy, baseline: RunRecord | None, candidate: RunRecord
+) -> list[tuple[int, Rule, Target]]:
+    """Return (number of the rule, the rule, what it is about) for all that the rules match."""
+    if policy.needs_baseline and baseline is None:
+        raise InputError(
+            f"The policy '{policy.name}' compares with a baseline. Give one with --baseline."
+        )
+    return [
+        (number, rule, target)
+        for number, rule in enumerate(policy.rules)
+        for target in find_targets(rule, baseline, candidate)
+    ]
 
 
 class _Against:
