@@ -30,8 +30,8 @@ pytest.importorskip("transformers")
 PICO = reference_dir() / "pico"
 WORK = Workload(workload="w", version=1, text="", prompt_tokens=16, output_tokens=4, batch_size=1)
 #: On a host that is left alone one bare question in a hundred takes no longer than this.
-QUIET_S = 0.4e-3
-MOST_ROUNDS = 6
+QUIET_S = 0.0007
+MOST_ROUNDS = 10
 
 
 def backend(server: KnownServer, **more: object) -> OpenAIHttp:
@@ -117,9 +117,8 @@ def test_known_delays_come_back_within_a_millisecond(
             return
         with undisturbed():
             noises.append(float(np.quantile(quick.round_trips(100), 0.99)))
-    # A round tells something of the client only where the host was quiet right after it.
-    if sum(each <= QUIET_S for each in noises) < MOST_ROUNDS // 2:
-        pytest.skip(f"this host is too busy: a bare question takes {max(noises) * 1e3:.2g} ms")
+    if min(noises) > QUIET_S:
+        pytest.skip(f"this host is too busy: a bare question takes {min(noises) * 1e3:.2g} ms")
     pytest.fail(f"the nearest of {MOST_ROUNDS} rounds was {min(worst) * 1e3:.3g} ms off")
 
 
