@@ -155,8 +155,24 @@ class Environment(Frozen):
     noise: dict[str, float] = Field(default_factory=dict)
 
 
+class Origin(Frozen):
+    """Where a run came from that slmbench did not make.
+
+    Attributes:
+        tool: what measured, with its version where the file gives it: ``lm-eval 0.4.3``.
+        form: the importer that read it, by its name in ``slmbench import --format``.
+        files: the name of each file that was read -> SHA-256 of its bytes; no folder is named.
+        citation: the publication or address that the figures stand in, where they were published.
+    """
+
+    tool: str
+    form: str
+    files: dict[str, str] = Field(default_factory=dict)
+    citation: str | None = None
+
+
 class RunRecord(Frozen):
-    """``run.json``: one model x chosen suites x one environment."""
+    """``run.json``: one model x chosen suites x one environment; imported ones have an origin."""
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
@@ -168,6 +184,7 @@ class RunRecord(Frozen):
     model: ModelRecord
     environment: Environment
     jobs: tuple[JobRecord, ...] = ()
+    origin: Origin | None = None
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
