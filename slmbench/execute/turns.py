@@ -9,6 +9,7 @@ from typing import Any
 from slmbench.ports import Backend, Context, Meter
 from slmbench.schema.base import Absent
 from slmbench.schema.plan import Job
+from slmbench.suites.energy.instrument import sensors_of
 from slmbench.suites.taskfile import task_hash, text_hash
 from slmbench.suites.timed_rounds import Round
 from slmbench.suites.workload_file import Workload, load_workload
@@ -36,7 +37,7 @@ class Turns:
         self.workload, text = load_workload(path, job.task.name)
         self._prompts = prompts_of(self.workload, text, backend)
         self._task_hash = task_hash(path)
-        found = ELSEWHERE if backend.info.is_remote else context.meter("zeus")
+        found = sensors_of(context, backend.info)
         self._meter: Meter | None = None if isinstance(found, Absent) else found
         self._no_energy = found.reason if isinstance(found, Absent) else ""
         self._least_s = 0.0

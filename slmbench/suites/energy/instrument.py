@@ -18,17 +18,22 @@ def energy_meter(context: Context, info: BackendInfo) -> Meter | Absent:
     A model on a CPU leaves the GPUs out: what they draw is not its work. Where the sensors of its
     device can't be read, those of other devices are no substitute.
     """
-    if info.is_remote:
-        return ELSEWHERE
-    try:
-        sensors = context.meter("zeus", gpu_indices=_gpus(info.device))
-    except InputError as error:
-        sensors = Absent(reason=str(error))
-    if not isinstance(sensors, Absent):
+    sensors = sensors_of(context, info)
+    if not isinstance(sensors, Absent) or info.is_remote:
         return sensors
     if not context.spec.energy.estimate:
         return Absent(reason=f"{sensors.reason}; an estimate was not asked for")
     return context.meter("estimate", cpu_power_w=context.spec.energy.cpu_power_w)
+
+
+def sensors_of(context: Context, info: BackendInfo) -> Meter | Absent:
+    """Return the sensors of the devices that the model runs on, or why there are none."""
+    if info.is_remote:
+        return ELSEWHERE
+    try:
+        return context.meter("zeus", gpu_indices=_gpus(info.device))
+    except InputError as error:
+        return Absent(reason=str(error))
 
 
 def window_length(asked_s: float | None, meter: Meter) -> float | Absent:
