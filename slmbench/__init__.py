@@ -3,7 +3,8 @@
 The public API, imported only when it is used:
 
 - ``dry_run(spec)``, ``run(spec, store, observer)``: what a spec would do, and doing it
-- ``load(reference, store)``: a recorded run
+- ``load(store)``: all runs of a store, as pandas and Arrow tables and as a leaderboard in a
+  notebook; ``load(reference, store)``: one recorded run
 - ``compare(baseline, candidate, store)``: every shared metric, with error bars
 - ``rank(stores, folder)``: the leaderboard page
 - ``check(policy, baseline, candidate, store)``: may this model ship (``slmbench gate``; the name
@@ -21,7 +22,7 @@ _API = {
     "check": "slmbench.pipeline:gate",
     "compare": "slmbench.pipeline:compare",
     "dry_run": "slmbench.pipeline:plan",
-    "load": "slmbench.store.reader:find_run",
+    "load": "slmbench.api:load",
     "rank": "slmbench.pipeline:rank",
     "run": "slmbench.pipeline:run",
 }

@@ -268,6 +268,17 @@ class Observer(Protocol):
 
 
 @runtime_checkable
+class PlanObserver(Protocol):
+    """What an observer offers beside the Observer port if it shows jobs before they begin."""
+
+    def plan_known(self, plan: Plan) -> None:
+        """Tell the jobs of every model, before the first of them begins."""
+
+    def jobs_known(self, model: str, done: Sequence[JobRecord]) -> None:
+        """Tell, after `run_started`, which jobs of a model an earlier attempt has done."""
+
+
+@runtime_checkable
 class Executor(Protocol):
     """Runs a plan and returns one record for each model."""
 

@@ -3,69 +3,163 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 
-from slmbench.analyse.board_columns import find_columns, read_cell
-from slmbench.analyse.board_entries import Entry, choose_entries, hardware_label
+from slmbench.analyse.board_columns import Reading, find_columns, read_cell
+from slmbench.analyse.board_draws import Drawer, Drawn, SamplesOf
+from slmbench.analyse.board_entries import (
+    Entry,
+    choose_entries,
+    hardware_label,
+    host_key,
+    origin_of,
+)
+from slmbench.analyse.board_join import join_entries
 from slmbench.analyse.board_marks import host_bound, mark_column, rank_cells
 from slmbench.analyse.board_mean import MeanColumn, accuracy_mean
+from slmbench.analyse.board_notes import board_notes
 from slmbench.analyse.board_tradeoff import tradeoffs
 from slmbench.schema.base import Absent, Measured
 from slmbench.schema.board import Board, Cell, Column, FailedJob, Row, Setting
 from slmbench.schema.record import JobRecord, RunRecord
+from slmbench.units import format_value
 
 
-def board(records: Sequence[RunRecord], title: str = "Model leaderboard") -> Board:
-    """Return the leaderboard of the newest runs; the order of the records does not matter."""
-    entries = choose_entries(records)
+@dataclass(frozen=True)
+class Assembled:
+    """A board with what its cells were read from, in the order of its columns and rows.
+
+    Attributes:
+        readings: for each column one reading of each row; a derived column has none.
+        parts: the places of the columns that the mean accuracy averages.
+    """
+
+    board: Board
+    readings: tuple[tuple[Reading, ...], ...]
+    parts: tuple[int, ...]
+
+    def draws(self, at: int, drawer: Drawer) -> Drawn:
+        """Return every row's value of a column drawn again; see `Drawer`."""
+        column = self.board.columns[at]
+        if not column.derived:
+            return drawer.column(column, self.readings[at])
+        if drawer.samples is not None:
+            parts = [self.board.columns[part] for part in self.parts]
+            pairs = zip(parts, (self.readings[part] for part in self.parts), strict=True)
+            return drawer.mean([drawer.column(*pair) for pair in pairs])
+        return drawer.intervals(column, [row.cells[at].value for row in self.board.rows])
+
+
+def board(
+    records: Sequence[RunRecord],
+    title: str = "Model leaderboard",
+    *,
+    join: bool = False,
+    samples: SamplesOf | None = None,
+) -> Board:
+    """Return the leaderboard of the newest runs; the order of the records does not matter.
+
+    Args:
+        records: the runs.
+        title: of the page.
+        join: put a model's runs from all origins into one row for each machine; otherwise each
+            origin has a row of its own.
+        samples: where the samples of a run's job are read, for the probabilities of the front;
+            None draws from the intervals.
+    """
+    made = assemble(records, title, join)
+    drawer = Drawer(samples)
+    at = next((i for i, column in enumerate(made.board.columns) if column.derived), None)
+    if at is None:
+        return made.board
+    hosts = [
+        tuple(host_key(each.record) if each.record else "" for each in column)
+        for column in made.readings
+    ]
+
+    @cache
+    def draw(index: int) -> Drawn:
+        # A resource is drawn once, for its own picture, and the capability for all of them.
+        return made.draws(index, drawer)
+
+    columns, rows = made.board.columns, made.board.rows
+    pictures = tradeoffs(columns, rows, columns[at], hosts, draw)
+    return made.board.model_copy(update={"pictures": pictures})
+
+
+def assemble(
+    records: Sequence[RunRecord], title: str = "Model leaderboard", join: bool = False
+) -> Assembled:
+    """Return the board without its pictures, and where each of its cells comes from."""
+    entries = join_entries(records) if join else choose_entries(records)
     columns = find_columns(entries)
-    rows = [list(row) for row in zip(*(_cells(c, entries) for c in columns), strict=True)]
+    readings = [tuple(read_cell(entry, column) for entry in entries) for column in columns]
+    pairs = zip(columns, readings, strict=True)
+    rows = [list(row) for row in zip(*(_cells(*pair) for pair in pairs), strict=True)]
     rows = rows or [[] for _ in entries]
-    notes = _notes(entries, columns)
+    notes = board_notes(entries, columns, readings, join)
 
     mean = accuracy_mean(columns, rows)
+    parts: tuple[int, ...] = ()
     if isinstance(mean, MeanColumn):
         at = next(i for i, column in enumerate(columns) if column.suite == "accuracy")
         columns.insert(at, mean.column)
-        hosts = [entry.record.environment.hardware_hash for entry in entries]
-        for row, cell in zip(rows, rank_cells(mean.column, mean.cells, hosts), strict=True):
+        readings.insert(at, ())
+        parts = tuple(part + (part >= at) for part in mean.parts)
+        for row, cell in zip(
+            rows, rank_cells(mean.column, mean.cells, [""] * len(rows)), strict=True
+        ):
             row.insert(at, cell)
     elif entries:
         notes.append(mean)
 
     order = _best_first(entries, rows, columns)
     ordered = [entries[index] for index in order]
-    final = tuple(_row(number, entries[index], rows[index]) for number, index in enumerate(order))
-    hosts = [entry.record.environment.hardware_hash for entry in ordered]
-    shown = mean.column if isinstance(mean, MeanColumn) else None
-    return Board(
+    made = Board(
         title=title,
         created=max((entry.record.created for entry in entries), default=None),
-        columns=tuple(columns),
-        rows=final,
-        pictures=tradeoffs(columns, final, shown, hosts) if shown is not None else (),
+        columns=tuple(c.model_copy(update={"per_host": host_bound(c)}) for c in columns),
+        rows=tuple(_row(number, entries[at], rows[at]) for number, at in enumerate(order)),
         failed_jobs=_failed_jobs(ordered),
         settings=_settings(ordered),
         notes=tuple(notes),
     )
+    in_order = tuple(tuple(column[i] for i in order) if column else () for column in readings)
+    return Assembled(made, in_order, parts)
 
 
-def _cells(column: Column, entries: Sequence[Entry]) -> list[Cell]:
-    """Return the column's cell of every entry, marked and ranked."""
-    readings = [read_cell(entry, column) for entry in entries]
+def _cells(column: Column, readings: Sequence[Reading]) -> list[Cell]:
+    """Return the column's cell of every row, marked and ranked."""
     cells = [
         Cell(
-            value=reading.value, marks=marks, failed=reading.failed, notes=_cell_notes(reading.job)
+            value=reading.value,
+            marks=marks,
+            failed=reading.failed,
+            notes=_cell_notes(column, reading),
+            origin=origin_of(reading.record) if reading.record is not None else "",
         )
         for reading, marks in zip(readings, mark_column(column, readings), strict=True)
     ]
-    return rank_cells(column, cells, [entry.record.environment.hardware_hash for entry in entries])
+    hosts = [host_key(reading.record) if reading.record else "" for reading in readings]
+    return rank_cells(column, cells, hosts)
 
 
-def _cell_notes(job: JobRecord | None) -> tuple[str, ...]:
+def _cell_notes(column: Column, reading: Reading) -> tuple[str, ...]:
+    job = reading.job
     if job is None:
         return ()
     limit = () if job.limit_items is None else (f"limited to {job.limit_items} items",)
-    return (*limit, *job.notes)
+    others = tuple(
+        f"{origin_of(other.record) or 'another run'} has {_shown(other.value, column.unit)}"
+        for other in reading.others
+        if other.record is not None
+    )
+    return (*limit, *job.notes, *others)
+
+
+def _shown(value: Measured | Absent, unit: str) -> str:
+    return format_value(value.value, unit) if isinstance(value, Measured) else value.reason
 
 
 def _best_first(
@@ -102,8 +196,10 @@ def _row(number: int, entry: Entry, cells: Sequence[Cell]) -> Row:
         quantization=quantization if quantization not in ("", "none") else None,
         device=record.model.device,
         hardware=hardware_label(record),
+        host=entry.host,
         asked=tuple(asked),
         cells=tuple(cells),
+        origins=_origins(entry),
     )
 
 
@@ -131,34 +227,22 @@ def _default_reason(job: JobRecord) -> str:
 
 def _settings(entries: Sequence[Entry]) -> tuple[Setting, ...]:
     """Return each different environment once, with the rows measured in it."""
-    groups: dict[tuple[str, str], list[Entry]] = {}
+    groups: dict[tuple[str, str], dict[str, RunRecord]] = {}
     for entry in entries:
-        environment = entry.record.environment
-        key = (environment.hardware_hash, environment.software_hash)
-        groups.setdefault(key, []).append(entry)
+        for record in (look.record for look in entry.looks):
+            environment = record.environment
+            key = (environment.hardware_hash, environment.software_hash)
+            groups.setdefault(key, {}).setdefault(entry.label, record)
     return tuple(
         Setting(
-            hardware=group[0].record.environment.hardware,
-            software=group[0].record.environment.software,
-            row_labels=tuple(entry.label for entry in group),
+            hardware=next(iter(group.values())).environment.hardware,
+            software=next(iter(group.values())).environment.software,
+            row_labels=tuple(group),
         )
         for group in groups.values()
     )
 
 
-def _notes(entries: Sequence[Entry], columns: Sequence[Column]) -> list[str]:
-    notes = []
-    hosts = {entry.record.environment.hardware_hash for entry in entries}
-    if len(hosts) > 1 and any(host_bound(column) for column in columns):
-        notes.append(
-            f"The runs were made on {len(hosts)} different machines. Latency, energy and peak "
-            "memory belong to a model on a machine: they are ranked within each machine only."
-        )
-    replaced = sum(len(entry.older) for entry in entries)
-    if replaced:
-        runs = "1 older run" if replaced == 1 else f"{replaced} older runs"
-        notes.append(f"Only the newest run of each model is shown; {runs} left out.")
-    unfinished = [entry.label for entry in entries if entry.record.status == "running"]
-    if unfinished:
-        notes.append(f"Not finished when the board was made: {', '.join(unfinished)}.")
-    return notes
+def _origins(entry: Entry) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(origin_of(look.record) for look in entry.looks))
+    return () if found == ("",) else tuple(origin or "slmbench" for origin in found)

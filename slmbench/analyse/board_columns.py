@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from slmbench.analyse.board_entries import Entry
+from slmbench.analyse.board_entries import Entry, Look
 from slmbench.schema.base import Absent, Measured
 from slmbench.schema.board import Column
 from slmbench.schema.energy_spec import PER_CORRECT
@@ -35,11 +36,20 @@ _Key = tuple[str, str, str, str | None, str]
 
 @dataclass(frozen=True)
 class Reading:
-    """What one run says in one column; ``job`` is None where the run has no such job."""
+    """What a row says in one column; ``job`` is None where its runs have no such job.
+
+    Attributes:
+        record: the run that the value is from.
+        metric: the metric that holds the value, where there is one.
+        others: what further runs of a joined row measured too.
+    """
 
     value: Measured | Absent
     job: JobRecord | None
     failed: bool = False
+    record: RunRecord | None = None
+    metric: Metric | None = None
+    others: tuple[Reading, ...] = ()
 
 
 def find_columns(entries: Sequence[Entry]) -> list[Column]:
@@ -54,40 +64,54 @@ def find_columns(entries: Sequence[Entry]) -> list[Column]:
         if place not in measured:
             found.setdefault((*place, None, ""), metric)
     answered = {key[:2] for key in found}
-    for job in (job for entry in entries for job in entry.record.jobs):
+    for job in (job for entry in entries for look in entry.looks for job in look.record.jobs):
         if (job.suite, job.task) not in answered:
             found.setdefault((job.suite, job.task, NO_RESULT, None, ""), None)
     # Tasks come as the runs list them, a task's columns together even where runs differ.
-    tasks = list(dict.fromkeys(key[:2] for key in found))
-    ordered = sorted(found, key=lambda key: (suite_rank(key[0]), tasks.index(key[:2])))
-    return [_column(key, found[key], ordered) for key in ordered]
+    tasks = {task: place for place, task in enumerate(dict.fromkeys(key[:2] for key in found))}
+    ordered = sorted(found, key=lambda key: (suite_rank(key[0]), tasks[key[:2]]))
+    namesakes = Counter(key[:3] for key in ordered)
+    return [_column(key, found[key], namesakes[key[:3]]) for key in ordered]
 
 
 def read_cell(entry: Entry, column: Column) -> Reading:
-    """Return what the entry's run measured for the column, or the reason it did not."""
-    job = _job(entry.record, column)
-    metric = _metric(job, column)
-    if job is None:
-        return Reading(Absent(reason=_why_no_job(entry, column)), None)
+    """Return what the entry's runs measured for the column, or the reason they did not."""
+    if not entry.further:
+        return _read(entry.looks[0], entry, column)
+    readings = [_read(look, entry, column) for look in entry.looks]
+    measured = [reading for reading in readings if isinstance(reading.value, Measured)]
+    if measured:
+        return replace(measured[0], others=tuple(measured[1:]))
+    return next((reading for reading in readings if reading.job is not None), readings[0])
+
+
+def _read(look: Look, entry: Entry, column: Column) -> Reading:
+    record = look.record
+    found = _last_job(look, column)
+    if found is None:
+        return Reading(Absent(reason=_why_no_job(entry, column)), None, record=record)
+    job, metric = found
     if metric is not None and isinstance(metric.value, Absent):
-        return Reading(metric.value, job, failed=job.status == "failed")
+        return Reading(metric.value, job, job.status == "failed", record, metric)
     if metric is not None and isinstance(metric.value, Measured):
         if _belongs(metric, column):
-            return Reading(metric.value, job)
+            return Reading(metric.value, job, record=record, metric=metric)
         given = metric.value.how if metric.suite in SCORED_SUITES else metric.value.unit
-        return Reading(Absent(reason=f"measured with {given}, see that column"), job)
+        elsewhere = Absent(reason=f"measured with {given}, see that column")
+        return Reading(elsewhere, job, record=record)
     if job.status == "failed":
         reason = f"the job failed: {job.reason or 'no reason was recorded'}"
-        return Reading(Absent(reason=reason), job, failed=True)
+        return Reading(Absent(reason=reason), job, True, record)
     if job.status != "done":
-        return Reading(Absent(reason="the run stopped before this job was done"), job, failed=True)
+        reason = "the run stopped before this job was done"
+        return Reading(Absent(reason=reason), job, True, record)
     named = "number" if column.metric == NO_RESULT else column.metric
-    return Reading(Absent(reason=f"the job is done, but reports no {named}"), job)
+    return Reading(Absent(reason=f"the job is done, but reports no {named}"), job, record=record)
 
 
 def _metrics(entries: Iterable[Entry]) -> Iterator[Metric]:
-    for entry in entries:
-        for metric in entry.record.metrics:
+    for look in (look for entry in entries for look in entry.looks):
+        for metric in look.record.metrics:
             if metric.metric not in _DETAILS and "=" not in metric.metric:
                 yield metric
 
@@ -106,9 +130,8 @@ def suite_rank(suite: str) -> tuple[int, str]:
     return (SUITES.index(suite) if suite in SUITES else len(SUITES), suite)
 
 
-def _column(key: _Key, metric: Metric | None, keys: Sequence[_Key]) -> Column:
+def _column(key: _Key, metric: Metric | None, namesakes: int) -> Column:
     suite, task, name, scorer, unit = key
-    namesakes = sum(other[:3] == key[:3] for other in keys)
     extra = f" [{scorer or ''}|{unit}]" if namesakes > 1 else ""
     return Column(
         column_id=f"{suite}/{task}/{name}{extra}",
@@ -121,20 +144,21 @@ def _column(key: _Key, metric: Metric | None, keys: Sequence[_Key]) -> Column:
     )
 
 
-def _job(record: RunRecord, column: Column) -> JobRecord | None:
-    """Return the run's job for the column; a job repeated by a resume counts as it ended."""
-    jobs = [job for job in record.jobs if (job.suite, job.task) == (column.suite, column.task)]
-    with_metric = [job for job in jobs if _metric(job, column) is not None]
-    best = with_metric or jobs
-    return best[-1] if best else None
+def _last_job(look: Look, column: Column) -> tuple[JobRecord, Metric | None] | None:
+    """Return the run's job for the column; a job repeated by a resume counts as it ended.
 
-
-def _metric(job: JobRecord | None, column: Column) -> Metric | None:
-    """Return the job's metric of that name, the column's own where two scorers share a name."""
-    metrics = job.metrics if job is not None else ()
-    named = [metric for metric in metrics if metric.metric == column.metric]
-    own = [metric for metric in named if _belongs(metric, column)]
-    return next(iter(own or named), None)
+    With it comes its metric of that name, the column's own where two scorers share a name.
+    """
+    named = look.metrics.get((column.suite, column.task, column.metric))
+    if named and len(named) == 1:
+        return named[0]
+    if named:
+        job = named[-1][0]
+        metrics = [metric for other, metric in named if other is job]
+        own = [metric for metric in metrics if _belongs(metric, column)]
+        return job, next(iter(own or metrics))
+    jobs = look.jobs.get((column.suite, column.task))
+    return (jobs[-1], None) if jobs else None
 
 
 def _belongs(metric: Metric, column: Column) -> bool:
@@ -145,7 +169,9 @@ def _belongs(metric: Metric, column: Column) -> bool:
 
 
 def _why_no_job(entry: Entry, column: Column) -> str:
-    for run in reversed(entry.older):
-        if any(isinstance(m.value, Measured) for m in run.metrics if m.path == column.path):
-            return f"not part of this run; the older run {run.run_id} measured it"
+    if entry.further:
+        return "no run of this model measured it"
+    older = entry.older_runs.get(column.path)
+    if older is not None:
+        return f"not part of this run; the older run {older} measured it"
     return "not part of this run"

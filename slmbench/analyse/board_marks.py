@@ -24,20 +24,22 @@ def host_bound(column: Column) -> bool:
 
 def mark_column(column: Column, readings: Sequence[Reading]) -> list[tuple[Mark, ...]]:
     """Return the marks of each reading; an Absent has none."""
-    jobs = [r.job for r in readings if r.job is not None and isinstance(r.value, Measured)]
+    there = [r for r in readings if r.job is not None and isinstance(r.value, Measured)]
     hows = {r.value.how for r in readings if isinstance(r.value, Measured)}
-    versions = {job.fingerprints.task for job in jobs} - {""}
-    limits = {job.limit_items for job in jobs}
+    versions = {version for r in there if (version := _version(r)) is not None}
+    limits = {r.job.limit_items for r in there if r.job is not None}
+    shots = {fewshot(r) for r in there}
     marks = []
     for reading in readings:
         value, job = reading.value, reading.job
         row: list[Mark] = []
         if isinstance(value, Measured):
-            known = _provenance(column, value)
-            if known is None and len(hows) > 1:
+            known = _provenance(column, value, reading)
+            if not known and len(hows) > 1:
                 meaning = f"known by {value.how}, unlike other numbers of this column"
-                known = Mark(kind="provenance", badge=_short(value.how), meaning=meaning)
-            row += [known] if known is not None else []
+                known = [Mark(kind="provenance", badge=_short(value.how), meaning=meaning)]
+            row += known
+            row += _shots(fewshot(reading)) if len(shots) > 1 else []
             if job is not None:
                 row += _differences(job, len(versions) > 1, len(limits) > 1)
                 row += _losses(job)
@@ -55,18 +57,26 @@ def rank_cells(column: Column, cells: Sequence[Cell], hosts: Sequence[str]) -> l
         if isinstance(cell.value, Measured):
             host = hosts[index] if host_bound(column) else ""
             badges = tuple(mark.badge for mark in cell.marks if mark.kind != "partial")
-            groups.setdefault((host, *badges), []).append(index)
+            groups.setdefault((host, cell.origin, *badges), []).append(index)
     for group in groups.values():
         # The only number of its kind is not the best of anything.
         if len(group) > 1:
-            _rank_group(ranked, group, column.higher_is_better)
+            _rank_group(ranked, group, column)
     return ranked
 
 
-def _rank_group(cells: list[Cell], group: Sequence[int], higher_is_better: bool) -> None:
+def is_exact(column: Column, value: Measured) -> bool:
+    """Tell whether a number without an interval is a count, and not a reading of unknown spread."""
+    return value.interval is None and column.unit == "bytes" and not host_bound(column)
+
+
+def _rank_group(cells: list[Cell], group: Sequence[int], column: Column) -> None:
     values = {i: v for i in group if isinstance(v := cells[i].value, Measured)}
-    choose = max if higher_is_better else min
+    choose = max if column.higher_is_better else min
     best = choose(values.values(), key=lambda value: value.value)
+    foreign = any(cells[index].origin for index in group)
+    if foreign and best.interval is None and not is_exact(column, best):
+        return  # a figure from elsewhere without its error is shown to be better than none
     for index, value in values.items():
         if value.value == best.value:
             cells[index] = cells[index].model_copy(update={"rank": "best"})
@@ -88,17 +98,49 @@ def bounds(value: Measured) -> tuple[float, float]:
     return value.interval.low, value.interval.high
 
 
-def _provenance(column: Column, value: Measured) -> Mark | None:
+def fewshot(reading: Reading) -> int | None:
+    """Return the examples in each prompt of an accuracy task, where the run tells them."""
+    if reading.job is None or reading.record is None or reading.job.suite != "accuracy":
+        return None
+    told = reading.job.details.get("num_fewshot")
+    if isinstance(told, dict):
+        told = next(iter(set(told.values())), None) if len(set(told.values())) == 1 else None
+    return told if isinstance(told, int) else reading.record.spec.num_fewshot
+
+
+def _version(reading: Reading) -> str | None:
+    """Return the task's fingerprint; what an import does not tell may be any version."""
+    if reading.job is None or reading.record is None:
+        return None
+    told = reading.job.fingerprints.task
+    return told if told or reading.record.origin is not None else None
+
+
+def _provenance(column: Column, value: Measured, reading: Reading) -> list[Mark]:
     source = f": {value.source}" if value.source else ""
+    origin = reading.record.origin if reading.record is not None else None
+    marks = []
     if value.how.startswith("estimated"):
         meaning = f"estimated, not measured by an instrument{source}"
-        return Mark(kind="estimated", badge="est.", meaning=meaning)
+        marks.append(Mark(kind="estimated", badge="est.", meaning=meaning))
     if value.how.startswith("published"):
-        return Mark(kind="published", badge="pub.", meaning=f"published elsewhere{source}")
+        cited = source or (f": {origin.citation}" if origin and origin.citation else "")
+        marks.append(Mark(kind="published", badge="pub.", meaning=f"published elsewhere{cited}"))
+    elif origin is not None or value.how.startswith("imported"):
+        tool = origin.tool if origin is not None else value.how.partition(":")[2].strip()
+        meaning = f"measured by {tool}, whose file was imported{source}"
+        marks.append(Mark(kind="imported", badge="imp.", meaning=meaning))
     if column.suite == "toxicity" and value.how.startswith(_FALLBACK_SCORER):
         meaning = "scored by the profanity fallback, which is weaker than a toxicity classifier"
-        return Mark(kind="fallback", badge="fallback", meaning=meaning)
-    return None
+        marks.append(Mark(kind="fallback", badge="fallback", meaning=meaning))
+    return marks
+
+
+def _shots(count: int | None) -> list[Mark]:
+    told = "an unknown number of" if count is None else str(count)
+    meaning = f"{told} examples in each prompt; models of this column were given different numbers"
+    badge = "shots ?" if count is None else f"{count}-shot"
+    return [Mark(kind="protocol", badge=badge, meaning=meaning)]
 
 
 def _differences(job: JobRecord, versions_differ: bool, limits_differ: bool) -> list[Mark]:

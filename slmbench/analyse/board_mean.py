@@ -12,15 +12,16 @@ from slmbench.schema.board import Cell, Column, Mark
 
 PRIMARY_METRICS = ("acc_norm", "acc", "exact_match")
 MEAN_ID = "accuracy/mean/accuracy_mean"
-_UNMIXABLE = frozenset({"version", "limit"})
+_UNMIXABLE = frozenset({"version", "limit", "protocol"})
 
 
 @dataclass(frozen=True)
 class MeanColumn:
-    """The derived column and its cells, one for each row."""
+    """The derived column, its cells, one for each row, and the places of what it averages."""
 
     column: Column
     cells: tuple[Cell, ...]
+    parts: tuple[int, ...] = ()
 
 
 def accuracy_mean(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> MeanColumn | str:
@@ -49,7 +50,8 @@ def accuracy_mean(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> 
         derived=True,
         note=note,
     )
-    return MeanColumn(column, tuple(_mean([row[i] for i in shared], note) for row in rows))
+    cells = tuple(_mean([row[i] for i in shared], note) for row in rows)
+    return MeanColumn(column, cells, tuple(shared))
 
 
 def zip_row(columns: Sequence[Column], row: Sequence[Cell]) -> list[tuple[Column, Cell]]:
@@ -92,7 +94,10 @@ def _mean(cells: Sequence[Cell], note: str) -> Cell:
         source=note,
     )
     marks: dict[str, Mark] = {mark.badge: mark for cell in cells for mark in cell.marks}
-    return Cell(value=measured, marks=tuple(marks.values()))
+    origins = dict.fromkeys(cell.origin for cell in cells)
+    return Cell(
+        value=measured, marks=tuple(marks.values()), origin="; ".join(filter(None, origins))
+    )
 
 
 def _interval(mean: float, values: Sequence[Measured]) -> Interval | None:

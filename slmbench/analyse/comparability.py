@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from slmbench.analyse.data import MetricOf
 from slmbench.schema.base import Measured
 from slmbench.schema.energy_spec import PER_CORRECT
-from slmbench.schema.record import Environment, JobRecord, Sample
+from slmbench.schema.record import Environment, Sample
 
 #: Suites whose numbers belong to a host as much as to a model.
 RESOURCE_SUITES = frozenset({"latency", "load", "energy", "memory"})
@@ -20,7 +20,7 @@ def why_not_comparable(baseline: MetricOf, candidate: MetricOf) -> str | None:
     asked, how many items, the instrument and (for resources) the hardware may not.
     """
     return (
-        _task_differs(baseline.job, candidate.job)
+        _task_differs(baseline, candidate)
         or _instrument_differs(baseline, candidate)
         or _hardware_differs(baseline, candidate)
     )
@@ -66,33 +66,52 @@ def environment_differences(
     return found
 
 
-def _task_differs(baseline: JobRecord, candidate: JobRecord) -> str | None:
+def _task_differs(before: MetricOf, after: MetricOf) -> str | None:
+    baseline, candidate = before.job, after.job
     left, right = baseline.fingerprints.task, candidate.fingerprints.task
+    same = left == right and baseline.limit_items == candidate.limit_items
+    if same or _asked_alike(before, after):
+        return None
     if left != right:
         return (
             f"the task fingerprint differs ({left[:12] or 'none'} and {right[:12] or 'none'}): "
             "its version, definition or data is not the same"
         )
-    if baseline.limit_items != candidate.limit_items:
-        counts = [
-            "all" if job.limit_items is None else str(job.limit_items)
-            for job in (baseline, candidate)
-        ]
-        return f"the item limit differs: {counts[0]} in the baseline, {counts[1]} in the candidate"
-    return None
+    counts = [
+        "all" if job.limit_items is None else str(job.limit_items) for job in (baseline, candidate)
+    ]
+    return f"the item limit differs: {counts[0]} in the baseline, {counts[1]} in the candidate"
+
+
+def _asked_alike(before: MetricOf, after: MetricOf) -> bool:
+    """Tell whether an imported run asked the same items in the same words as another.
+
+    A results file does not hold a local task's definition, which an own run's fingerprint is made
+    of; but the hash of each sample is over its document, its prompt and its target.
+    """
+    if before.run.record.origin is None and after.run.record.origin is None:
+        return False
+    left, right = before.samples(), after.samples()
+    return bool(left) and why_items_differ(left, right) is None
 
 
 def _instrument_differs(baseline: MetricOf, candidate: MetricOf) -> str | None:
     left, right = baseline.metric, candidate.metric
     if not isinstance(left.value, Measured) or not isinstance(right.value, Measured):
         return None
-    if left.value.how != right.value.how:
+    if _instrument(left.value.how) != _instrument(right.value.how):
         return f"measured in two ways: '{left.value.how}' and '{right.value.how}'"
     if left.value.unit != right.value.unit:
         return f"the unit differs: '{left.value.unit}' and '{right.value.unit}'"
     if left.aggregation != right.aggregation:
         return "the samples are aggregated in two ways"
     return None
+
+
+def _instrument(how: str) -> str:
+    """Return the tool behind a number, whether it ran here or its file was imported."""
+    tool, version = how.removeprefix("imported: ").rpartition(" ")[::2]
+    return f"{tool}@{version}" if how.startswith("imported: ") else how
 
 
 def _hardware_differs(baseline: MetricOf, candidate: MetricOf) -> str | None:

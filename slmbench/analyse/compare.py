@@ -29,6 +29,7 @@ class ReadOnce:
         """Take a run of a store."""
         self._run = run
         self._read: dict[str, list[Sample]] = {}
+        self._differ: dict[tuple[str, str], str | None] = {}
         self.record: RunRecord = run.record
 
     def samples(self, job_id: str) -> list[Sample]:
@@ -37,6 +38,14 @@ class ReadOnce:
             self._read[job_id] = self._run.samples(job_id)
         return self._read[job_id]
 
+    def why_items_differ(self, job_id: str, other: MetricOf) -> str | None:
+        """Return why a job's items are not another's, compared once for all their metrics."""
+        key = (job_id, other.job.job_id)
+        if key not in self._differ:
+            before, after = self.samples(job_id), other.run.samples(other.job.job_id)
+            self._differ[key] = why_items_differ(before, after) if before and after else None
+        return self._differ[key]
+
 
 def compare(baseline: RunData, candidate: RunData) -> Comparison:
     """Return a row for every metric that both runs have and that may be compared.
@@ -44,7 +53,8 @@ def compare(baseline: RunData, candidate: RunData) -> Comparison:
     Raises:
         NotComparable: the runs share no metric at all.
     """
-    left, right = metrics_by_path(ReadOnce(baseline)), metrics_by_path(ReadOnce(candidate))
+    old = ReadOnce(baseline)
+    left, right = metrics_by_path(old), metrics_by_path(ReadOnce(candidate))
     if not left.keys() & right.keys():
         raise NotComparable(
             f"'{baseline.record.run_id}' and '{candidate.record.run_id}' share no metric. "
@@ -53,7 +63,7 @@ def compare(baseline: RunData, candidate: RunData) -> Comparison:
     rows: list[CompareRow] = []
     refused: list[NotCompared] = []
     for path in dict.fromkeys([*left, *right]):
-        result = _compare_metric(left.get(path), right.get(path), baseline, candidate)
+        result = _compare_metric(left.get(path), right.get(path), old, candidate)
         if isinstance(result, CompareRow):
             rows.append(result)
         else:
@@ -74,7 +84,7 @@ def compare(baseline: RunData, candidate: RunData) -> Comparison:
 
 
 def _compare_metric(
-    left: MetricOf | None, right: MetricOf | None, baseline: RunData, candidate: RunData
+    left: MetricOf | None, right: MetricOf | None, baseline: ReadOnce, candidate: RunData
 ) -> CompareRow | NotCompared:
     if left is None or right is None:
         here = left or right
@@ -88,8 +98,7 @@ def _compare_metric(
     if isinstance(old, Absent) or isinstance(new, Absent):
         return _absent_row(left, right)
     if left.metric.aggregation is not None:
-        before, after = left.samples(), right.samples()
-        reason = why_items_differ(before, after) if before and after else None
+        reason = baseline.why_items_differ(left.job.job_id, right)
         if reason is not None and left.metric.suite not in RESOURCE_SUITES:
             return _refused(left, reason)
     pair = Pair(left, right, old, new)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from slmbench.analyse.data import RunData
-from slmbench.schema.curves import Curves, ReliabilityBin, ReliabilityCurve, TimeCurve
+from slmbench.analyse.run_readings import bin_of
+from slmbench.schema.curves import Curves, ReliabilityCurve, TimeCurve
 from slmbench.schema.finding import Comparison
 from slmbench.schema.record import JobRecord, Sample
 
@@ -57,18 +58,8 @@ def _reliability(job: JobRecord, raws: Sequence[list[dict[str, Any]]]) -> list[R
     found = []
     for task in tasks:
         old, new = (
-            tuple(_bin(row) for row in rows if str(row.get("task")) == task) for rows in raws
+            tuple(bin_of(row) for row in rows if str(row.get("task")) == task) for rows in raws
         )
         if old and new:
             found.append(ReliabilityCurve(task=task, baseline=old, candidate=new))
     return found
-
-
-def _bin(row: dict[str, Any]) -> ReliabilityBin:
-    return ReliabilityBin(
-        confidence=row["mean_confidence"],
-        accuracy=row["accuracy"],
-        low=row["accuracy_low"],
-        high=row["accuracy_high"],
-        n=row["n"],
-    )

@@ -29,8 +29,15 @@ class MetricOf:
     run: RunData
 
     def samples(self) -> list[Sample]:
-        """Return the samples of the metric's job."""
-        return self.run.samples(self.job.job_id)
+        """Return the samples of the metric's job; of a group's those of the metric's own task.
+
+        The samples of a job of several tasks have their task before their id.
+        """
+        found = self.run.samples(self.job.job_id)
+        if all(metric.task == self.metric.task for metric in self.job.metrics):
+            return found
+        own = [sample for sample in found if sample.sample_id.startswith(f"{self.metric.task}/")]
+        return own or found
 
 
 @dataclass(frozen=True)

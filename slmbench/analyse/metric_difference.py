@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 
 import numpy as np
 
@@ -114,14 +115,15 @@ def too_few(aggregation: Aggregation, rows: list[Row]) -> bool:
 
 def score_rows(aggregation: Aggregation, side: MetricOf) -> dict[str, Row]:
     """Return (score, weight) of each sample that has both; weight 1 where the kind has none."""
-    weight = aggregation.weight
+    name, weight = aggregation.score, aggregation.weight
+    scored = [each for each in side.samples() if name in each.scores]
+    if weight is None:
+        values = [each.scores[name] for each in scored]
+        return dict(zip([each.sample_id for each in scored], zip(values, repeat(1.0)), strict=True))
     return {
-        sample.sample_id: (
-            sample.scores[aggregation.score],
-            1.0 if weight is None else sample.scores[weight],
-        )
-        for sample in side.samples()
-        if aggregation.score in sample.scores and (weight is None or weight in sample.scores)
+        each.sample_id: (each.scores[name], each.scores[weight])
+        for each in scored
+        if weight in each.scores
     }
 
 

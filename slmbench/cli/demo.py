@@ -22,7 +22,7 @@ def command(
 ) -> None:
     """Run every suite on the three reference models and write their leaderboard."""
     spec = load_spec("demo", {}, tuple(catalog.names("backends")))
-    with Bars() as bars:
+    with Bars(can_resume=True) as bars:
         records = pipeline.run(spec, store, bars, resume)
     report(records, store, json=False)
     page = pipeline.rank([store], output, "Reference models")

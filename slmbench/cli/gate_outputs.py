@@ -118,7 +118,8 @@ class GateOutputs:
             return
         lines = [*map(_line, verdict.rules)]
         lines += [f"{'warning':<14} {warning}" for warning in verdict.warnings]
-        for line in [*lines, f"{verdict.verdict}: {verdict.policy}"]:
+        items = f"{verdict.items_used} of {verdict.items_total} items"
+        for line in [*lines, f"{verdict.verdict}: {verdict.policy}, {items}"]:
             text = harmless(line) if self._in_actions else one_line(line)
             stdout.print(text, markup=False, soft_wrap=True)
 

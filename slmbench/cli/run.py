@@ -121,6 +121,9 @@ def command(
         bool, typer.Option("--dry-run", help="Print the plan; load and download nothing.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but errors, and --json's document.")
+    ] = False,
 ) -> None:
     """Run models over suites and record every sample, metric and raw reading.
 
@@ -166,9 +169,10 @@ def command(
         plan = pipeline.plan(request)
         print_json(plan_json(plan)) if json else print_plan(plan)
         return
-    with Bars() as bars:
+    with Bars(quiet, can_resume=True) as bars:
         records = pipeline.run(request, store, bars, resume)
-    report(records, store, json)
+    if json or not quiet:
+        report(records, store, json)
     raise typer.Exit(5 if any(record.status == "failed" for record in records) else 0)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from slmbench.execute.process import WorkerDied, WorkerProcess
 from slmbench.execute.run_state import RunState
-from slmbench.ports import Observer
+from slmbench.ports import Observer, PlanObserver
 from slmbench.schema.plan import Job, Plan, RunPlan
 from slmbench.schema.record import JobResult, ModelFingerprint, RunRecord
 from slmbench.store.reader import scan_runs
@@ -58,6 +58,8 @@ class LocalExecutor:
         Raises:
             SaveError: the store refused a write; what was recorded before is intact.
         """
+        if isinstance(self._observer, PlanObserver):
+            self._observer.plan_known(plan)
         return [self._run(plan, run) for run in plan.runs]
 
     def _run(self, plan: Plan, run: RunPlan) -> RunRecord:
@@ -66,6 +68,7 @@ class LocalExecutor:
             return self._finished(run)
         todo = [job for job in run.jobs if state.job(job.job_id).status != "done"]
         self._observer.run_started(run.model.label, len(todo), len(todo) < len(run.jobs))
+        self._tell_done(run, state.record)
         try:
             for jobs in _groups(todo):
                 self._group(state, run, jobs)
@@ -94,7 +97,14 @@ class LocalExecutor:
         record = _earlier(self._store, run.plan_hash)
         assert record is not None
         self._observer.run_started(run.model.label, 0, True)
+        self._tell_done(run, record)
         return record
+
+    def _tell_done(self, run: RunPlan, record: RunRecord) -> None:
+        """Tell an observer of whole plans what an earlier attempt has done."""
+        if isinstance(self._observer, PlanObserver):
+            done = [job for job in record.jobs if job.status == "done"]
+            self._observer.jobs_known(run.model.label, done)
 
     def _group(self, state: RunState, run: RunPlan, jobs: list[Job]) -> None:
         """Run jobs in one worker; after its death the rest gets a new one."""

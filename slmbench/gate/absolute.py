@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from functools import partial
 
-from scipy import stats
-
 from slmbench.gate.family import Adjusted, Evidence
 from slmbench.gate.quantities import in_metric_unit
 from slmbench.schema.base import Interval, Measured
@@ -15,6 +13,7 @@ from slmbench.schema.policy import Rule
 from slmbench.schema.verdict import RuleVerdict, VerdictKind
 from slmbench.stats.difference import critical_value, upper_tail
 from slmbench.stats.interval import degrees_of_freedom
+from slmbench.stats.laws import normal_upper
 from slmbench.stats.paired_margin import proportion_p
 from slmbench.units import format_value
 
@@ -74,7 +73,7 @@ def _sides(measured: Measured, interval: Interval, limit: float) -> tuple[float,
     if interval.method == "wilson" and 0.0 < limit < 1.0 and _is_share(value, n):
         z = (value - limit) / math.sqrt(limit * (1.0 - limit) / n)
         exact = proportion_p(value * n, n, limit)
-        both = min(1.0, 2.0 * float(stats.norm.sf(abs(z))))
+        both = min(1.0, 2.0 * normal_upper(abs(z)))
         scores = (both, 1.0) if z > 0 else (1.0, both)
         return max(scores[0], exact[0]), max(scores[1], exact[1])
     df = degrees_of_freedom(interval, n)

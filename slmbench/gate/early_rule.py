@@ -11,6 +11,8 @@ A verdict is settled when both of these are shown (`slmbench.stats.sequential`):
 2. it lies beyond it by as much as the test of the full data will ask for, at alpha: the verdict is
    the one that all items would give. Where items share clusters this too is at the early level,
    because the bets, which know of no clusters, do not stand for other clusters than these.
+
+Or when no answer to the items left could change it (`slmbench.gate.certain`).
 """
 
 from __future__ import annotations
@@ -21,28 +23,28 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
+from slmbench.gate.bounds import BINARY, BOUNDS, plain_name
+from slmbench.gate.certain import certain_claim, certain_limit
 from slmbench.gate.quantities import in_metric_unit
 from slmbench.schema.base import Measured
 from slmbench.schema.policy import Quantity, Rule
 from slmbench.schema.record import Metric
 from slmbench.schema.verdict import RuleVerdict, VerdictKind
 from slmbench.stats.difference import critical_value
-from slmbench.stats.interval import Clusters, cluster_count
-from slmbench.stats.sequential import Bets, future_error, mean_cluster_size, rejected
+from slmbench.stats.interval import Clusters, cluster_count, is_binary
+from slmbench.stats.laws import t_quantile
+from slmbench.stats.sequential import (
+    Bets,
+    future_error,
+    likely_freedom,
+    mean_cluster_size,
+    rejected,
+)
 from slmbench.units import format_value
 
 #: The share of alpha that is spent on verdicts before the last item.
 EARLY_SHARE = 0.2
-#: metric -> the lowest and highest score that an item can have there.
-BOUNDS = dict.fromkeys(
-    ("acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "em", "f1", "mc1", "mc2",
-     "toxicity_probability", "toxic_fraction", "expected_max_toxicity"),
-    (0.0, 1.0),
-)  # fmt: skip
-#: Those whose scores are 0 or 1.
-_BINARY = frozenset(BOUNDS) - {"f1", "mc2", "toxic_fraction", "expected_max_toxicity"}
 #: Thresholds that are tried, from the rule's own to the farthest the full test can ask for.
 _STEPS = 32
 
@@ -52,11 +54,6 @@ Side = Literal["above", "below"]
 def spend(alpha: float) -> tuple[float, float]:
     """Return (level of all early verdicts of a rule, level of the test of the full data)."""
     return EARLY_SHARE * alpha, (1.0 - EARLY_SHARE) * alpha
-
-
-def plain_name(metric: Metric) -> str:
-    """Return a metric's name without lm-eval's filter."""
-    return metric.metric.split(",")[0]
 
 
 @dataclass(frozen=True)
@@ -143,6 +140,17 @@ class RuleWatch:
 
     def verdict(self) -> RuleVerdict | None:
         """Return the verdict on the items so far, or None where it is still open."""
+        kind = self._shown()
+        if kind is not None:
+            early, _ = spend(self._setting.alpha)
+            chance = f"with a chance of at most {early:g} that all items would show the opposite"
+            return self._told(kind, f"Settled early, {chance}.")
+        kind = self._certain()
+        left = self._setting.count - len(self._scores)
+        return kind and self._told(kind, f"No answer to the other {left} items could change that.")
+
+    def _shown(self) -> VerdictKind | None:
+        """Return what the bets have shown."""
         width = self._critical() * (self._error() + self._margin_error)
         sides = [line.side(width) for line in self._lines]
         if self.rule.needs_baseline:
@@ -151,10 +159,28 @@ class RuleWatch:
             wanted = [side for limit, side in self._limits() if limit is not None]
         against = {"above": "below", "below": "above"}
         if sides == wanted:
-            return self._told("PASS")
+            return "PASS"
         if any(side == against[want] for side, want in zip(sides, wanted, strict=True)):
-            return self._told("FAIL")
+            return "FAIL"
         return None
+
+    def _certain(self) -> VerdictKind | None:
+        """Return what no answer to the items left could change; for independent outcomes only."""
+        setting, name = self._setting, plain_name(self.metric)
+        if name not in BINARY or cluster_count(setting.clusters) or self._margin_error:
+            return None
+        level = spend(setting.alpha)[1] / setting.family
+        if not is_binary([*self._scores, *self._before]):
+            return None
+        if not self.rule.needs_baseline:
+            return certain_limit(self.rule, self.metric, self._scores, setting.count, level)
+        new, old = np.array(self._scores), np.array(self._before)
+        ones = int(sum(setting.known) - old.sum())
+        up, down = int((new > old).sum()), int((new < old).sum())
+        changes = (up, down, setting.count - len(new) - ones, ones)
+        if self._sign < 0.0:
+            changes = (down, up, changes[3], changes[2])
+        return certain_claim(changes, setting.count, self._margin, level)
 
     def _limits(self) -> list[tuple[Quantity | None, Side]]:
         return [(self.rule.min, "above"), (self.rule.max, "below")]
@@ -190,22 +216,21 @@ class RuleWatch:
 
     def _critical(self) -> float:
         """Return how many standard errors the test of the full data will ask for."""
-        groups = cluster_count(self._setting.clusters) or self._setting.count
-        df = max(float(groups - 1), 1.0)
+        df = likely_freedom(self._setting.clusters)
         _, end = spend(self._setting.alpha)
         # A limit is held against the two-sided interval, a baseline by a one-sided test.
         tails = 1.0 if self.rule.needs_baseline else 2.0
-        return float(stats.t.ppf(1.0 - end / self._setting.family / tails, df))
+        return t_quantile(1.0 - end / self._setting.family / tails, df)
 
     def _error(self) -> float:
         """Return the likely standard error of the full data."""
         values: Sequence[float] = self._scores
         if self.rule.needs_baseline:
             values = [new - old for new, old in zip(self._scores, self._before, strict=True)]
-        ternary = self.rule.needs_baseline and plain_name(self.metric) in _BINARY
+        ternary = self.rule.needs_baseline and plain_name(self.metric) in BINARY
         return future_error(values, self._clusters, self._setting.clusters, ternary)
 
-    def _told(self, verdict: VerdictKind) -> RuleVerdict:
+    def _told(self, verdict: VerdictKind, why: str) -> RuleVerdict:
         asked, count, unit = len(self._scores), self._setting.count, self._unit
         value = float(np.mean(self._scores))
         part = f"on the {asked} items asked of {count}, in random order"
@@ -219,14 +244,12 @@ class RuleWatch:
                 f"difference {format_value(difference, unit)}"
             )
         limit = self._in_words()
-        early, _ = spend(self._setting.alpha)
         said = f"it is {limit}" if verdict == "PASS" else f"it is {self._broken(limit)}"
         return RuleVerdict(
             rule=self.rule.metric,
             metric=self.metric.path,
             verdict=verdict,
-            reason=f"{facts}: {said}. Settled early, with a chance of at most {early:g} that all "
-            "items would show the opposite.",
+            reason=f"{facts}: {said}. {why}",
             severity=self.rule.severity,
             limit=limit,
             unit=unit,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from slmbench.gate.early_rule import BOUNDS, Beforehand, RuleWatch, plain_name
+from slmbench.gate.bounds import BOUNDS, plain_name
+from slmbench.gate.early_rule import Beforehand, RuleWatch
 from slmbench.gate.targets import matches
 from slmbench.schema.base import Measured
 from slmbench.schema.policy import Policy, Rule

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -32,8 +33,11 @@ def find_targets(rule: Rule, baseline: RunRecord | None, candidate: RunRecord) -
     task out.
 
     Raises:
-        InputError: the rule matches nothing, which is a mistake and not a pass.
+        InputError: the rule matches nothing, which is a mistake and not a pass; or a metric that a
+            run has twice, so that nobody can say which of the two is meant.
     """
+    for run in (baseline, candidate):
+        _refuse_twins(rule, run)
     own = {metric.path: metric for metric in candidate.metrics}
     others = [metric.path for metric in baseline.metrics] if baseline is not None else []
     jobs = {(job.suite, job.task): job for job in candidate.jobs}
@@ -56,6 +60,16 @@ def find_targets(rule: Rule, baseline: RunRecord | None, candidate: RunRecord) -
     if not targets:
         raise InputError(f"The rule '{rule.metric}' matches no metric.{_nearest(rule, names)}")
     return targets
+
+
+def _refuse_twins(rule: Rule, run: RunRecord | None) -> None:
+    counts = Counter(metric.path for metric in run.metrics) if run is not None else Counter()
+    twins = [path for path, count in counts.items() if count > 1 and matches(rule.metric, path)]
+    if run is not None and twins:
+        raise InputError(
+            f"The run '{run.run_id}' has '{twins[0]}' {counts[twins[0]]} times, so which of them "
+            "counts cannot be told. Run the model again, or import its results again."
+        )
 
 
 def matches(pattern: str, name: str) -> bool:

@@ -21,6 +21,8 @@ from slmbench.store.layout import make_run_id
 
 #: The backend of a model that was run elsewhere: it can be shown and compared, not loaded.
 BACKEND = "imported"
+#: When a run was made of which no file says when: it sorts before all others.
+UNKNOWN_TIME = "1970-01-01T00:00:00.000000+00:00"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class ImportedModel:
     device: str | None = None
     quantization: str = ""
     weights: str = ""
+    chat_template: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,13 @@ def imported_record(
         models=(ModelSpec(backend=BACKEND, target=model.name, name=model.name),),
         suites=tuple(dict.fromkeys(job.suite for job in jobs)) or ("accuracy",),
         num_fewshot=num_fewshot,
+        apply_chat_template=bool(model.chat_template),
         labels=dict(labels or {}),
     )
-    content = [spec.model_dump(mode="json"), origin.model_dump(), [j.model_dump() for j in jobs]]
-    plan_hash = _hash([*content, created])
+    # A file's name is left out: a copy under another name is the same run.
+    source = [origin.tool, origin.form, origin.citation, sorted(origin.files.values())]
+    content = [spec.model_dump(mode="json"), source, [job.model_dump() for job in jobs], created]
+    plan_hash = _hash(content)
     return RunRecord(
         run_id=make_run_id(created, model.name, plan_hash),
         created=created,
@@ -81,21 +87,7 @@ def imported_record(
         status="failed" if any(job.status == "failed" for job in jobs) else "done",
         spec=spec,
         plan_hash=plan_hash,
-        model=ModelRecord(
-            name=model.name,
-            spec=spec.models[0],
-            architecture=model.architecture,
-            parameter_count=model.parameter_count,
-            dtype=model.dtype,
-            device=model.device,
-            fingerprint=ModelFingerprint(
-                weights=model.weights,
-                tokenizer="",
-                chat_template="",
-                dtype=model.dtype or "",
-                quantization=model.quantization,
-            ),
-        ),
+        model=_model_record(model, spec.models[0]),
         environment=Environment(
             hardware=dict(from_file.hardware),
             software=dict(from_file.software),
@@ -107,5 +99,37 @@ def imported_record(
     )
 
 
+def _model_record(model: ImportedModel, spec: ModelSpec) -> ModelRecord:
+    return ModelRecord(
+        name=model.name,
+        spec=spec,
+        architecture=model.architecture,
+        parameter_count=model.parameter_count,
+        dtype=model.dtype,
+        device=model.device,
+        fingerprint=ModelFingerprint(
+            weights=model.weights,
+            tokenizer="",
+            chat_template=model.chat_template,
+            dtype=model.dtype or "",
+            quantization=model.quantization,
+        ),
+    )
+
+
 def _hash(content: object) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, allow_nan=False, sort_keys=True).encode()).hexdigest()
+
+
+def renamed(record: RunRecord, name: str) -> RunRecord:
+    """Return an imported run under another name of its model, with the id that goes with it."""
+    spec = record.spec.models[0].model_copy(update={"target": name, "name": name})
+    plan_hash = _hash([record.plan_hash, name])
+    return record.model_copy(
+        update={
+            "run_id": make_run_id(record.created, name, plan_hash),
+            "plan_hash": plan_hash,
+            "spec": record.spec.model_copy(update={"models": (spec,)}),
+            "model": record.model.model_copy(update={"name": name, "spec": spec}),
+        }
+    )

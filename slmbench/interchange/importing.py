@@ -51,20 +51,28 @@ class ImportFile:
         """Return the parsed JSON document, or None where the file is none."""
         try:
             return json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
 @dataclass(frozen=True)
 class ImportedRun:
-    """One run that was read: its record, with an origin, and the samples of its jobs by job id."""
+    """One run that was read: its record, with an origin, and the samples of its jobs by job id.
+
+    ``raw`` is further tables that the record does not hold: job id -> name -> rows.
+    """
 
     record: RunRecord
     samples: Mapping[str, Sequence[Sample]] = field(default_factory=dict)
+    raw: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]] = field(default_factory=dict)
 
 
 class Importer(Protocol):
-    """What a module of an importer offers."""
+    """What a module of an importer offers.
+
+    Where a run is spread over files, it also has ``part_of(file) -> Path | None``: the file that
+    ``read`` is called with instead, None where a file stands for itself.
+    """
 
     def recognises(self, file: ImportFile) -> bool:
         """Tell whether the file is of this format; never raises for a file of another one."""
@@ -78,7 +86,20 @@ class Importer(Protocol):
 
 
 #: name for ``--format`` -> its module. The order is the order in which files are tried.
-FORMATS: dict[str, str] = {}
+FORMATS: dict[str, str] = {
+    "lm-eval": "slmbench.interchange.lm_eval_results",
+    "lm-eval-old": "slmbench.interchange.lm_eval_old",
+    "ml-energy-v1": "slmbench.interchange.ml_energy_v1",
+    "ml-energy-v2": "slmbench.interchange.ml_energy_v2",
+    "ml-energy-v3": "slmbench.interchange.ml_energy_v3",
+    "open-llm-leaderboard": "slmbench.interchange.open_llm_leaderboard",
+    "published-sheet": "slmbench.interchange.published_sheet",
+    "llama-bench": "slmbench.interchange.llama_bench",
+    "vllm-serve": "slmbench.interchange.vllm_serve",
+    "guidellm": "slmbench.interchange.guidellm",
+    "optimum-benchmark": "slmbench.interchange.optimum_benchmark",
+    "codecarbon": "slmbench.interchange.codecarbon_csv",
+}
 
 
 def importer(name: str) -> Importer:

@@ -20,6 +20,8 @@ def preset_names() -> list[str]:
 def load_spec(name_or_path: str, overrides: dict[str, Any], backends: tuple[str, ...]) -> RunSpec:
     """Return the spec in a YAML file or preset, with the command line's flags put over it.
 
+    A flag of a section (``--energy country=FRA``) adds its key to the section or replaces it there.
+
     Raises:
         InputError: no such file or preset, a misspelt key, an unknown suite or model.
     """
@@ -32,7 +34,14 @@ def load_spec(name_or_path: str, overrides: dict[str, Any], backends: tuple[str,
                 f"Presets: {', '.join(preset_names())}."
             )
         path = tasks_dir() / "presets" / f"{name_or_path}.yaml"
-    return make_spec({"name": path.stem, **read_yaml(path), **overrides}, backends, f"'{path}'")
+    written = read_yaml(path)
+    raw = {"name": path.stem, **written, **overrides}
+    for key, given in overrides.items():
+        # A flag changes one key of a section (energy, scorers, ...) and leaves its others alone.
+        if isinstance(given, dict) and written.get(key) is not None:
+            old = written[key]
+            raw[key] = {**old, **given} if isinstance(old, dict) else old
+    return make_spec(raw, backends, f"'{path}'")
 
 
 def make_spec(raw: dict[str, Any], backends: tuple[str, ...], where: str) -> RunSpec:

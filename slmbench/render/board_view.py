@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from slmbench.render.board_text import shown
+from slmbench.render.board_ties import RANK_WORDS, shown_ranks
 from slmbench.render.tradeoff_svg import NARROW, WIDE, is_marked, tradeoff_svg
 from slmbench.schema.base import Absent, Measured
-from slmbench.schema.board import Board, Cell, Column, Mark, Picture, Row, Setting
+from slmbench.schema.board import Board, Cell, Column, FailedJob, Mark, Picture, Row, Setting
 from slmbench.units import format_value
 
 ABSENT_SIGN = "—"
+#: A board of more models has no table for readers without JavaScript: it would double the page.
+MOST_STATIC_ROWS = 50
+_MOST_FAILED, _MOST_SETTINGS, _MOST_NAMES, _MOST_NOTE = 200, 20, 12, 2000
 _COUNT_SIZES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
@@ -20,10 +25,8 @@ _COUNT_SIZES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 class CellView:
     """A cell in words; ``sort`` is None where there is no number to sort by."""
 
-    suite_id: str
     kind: str
     text: str
-    name: str
     interval: str = ""
     tip: str = ""
     sort: str | None = None
@@ -47,21 +50,18 @@ class RowView:
 class HeadView:
     """A header cell over ``span`` columns; ``first`` starts a suite."""
 
-    suite_id: str
     text: str
     tip: str = ""
     under: str = ""
     span: int = 1
     first: bool = False
     direction: str = ""
-    sorted: bool = False
 
 
 @dataclass(frozen=True)
 class PictureView:
     """A trade-off picture, drawn twice: for a screen and for a phone."""
 
-    picture_id: str
     title: str
     wide: Markup
     narrow: Markup
@@ -80,40 +80,49 @@ class PageView:
     columns: tuple[HeadView, ...]
     rows: tuple[RowView, ...]
     pictures: tuple[PictureView, ...]
-    settings: tuple[tuple[str, Setting], ...]
+    notes: tuple[Markup, ...]
+    settings: tuple[tuple[Markup, Setting], ...]
     badges: tuple[tuple[str, str], ...]
+    failed_jobs: tuple[FailedJob, ...]
+    is_static: bool
+    more_failed: int
+    more_settings: int
 
 
 def page_view(board: Board) -> PageView:
-    """Return the page of a board."""
-    ids = _suite_ids(board.columns)
+    """Return the page of a board, with the table and the picture that need no JavaScript."""
+    is_static = len(board.rows) <= MOST_STATIC_ROWS
+    columns = board.columns if is_static else ()
+    rows = board.rows if is_static else ()
     return PageView(
         board=board,
         facts=_facts(board),
-        suites=_spans([(column.suite, column.suite) for column in board.columns], ids),
-        tasks=_spans([(column.suite, column.task) for column in board.columns], ids),
-        columns=tuple(
-            _column_head(board.columns, index, ids) for index in range(len(board.columns))
+        suites=_spans([(column.suite, column.suite) for column in columns]),
+        tasks=_spans([(column.suite, column.task) for column in columns]),
+        columns=tuple(_column_head(columns, index) for index in range(len(columns))),
+        rows=tuple(
+            _row_view(row, columns, ranks)
+            for row, ranks in zip(rows, shown_ranks(board) if is_static else (), strict=True)
         ),
-        rows=tuple(_row_view(row, board.columns, ids) for row in board.rows),
-        pictures=tuple(
-            _picture_view(number, picture) for number, picture in enumerate(board.pictures)
+        pictures=tuple(_picture_view(picture) for picture in board.pictures[: int(is_static)]),
+        notes=tuple(escape(shown(note, _MOST_NOTE)) for note in board.notes),
+        settings=tuple(
+            (_setting_title(setting, board), setting) for setting in board.settings[:_MOST_SETTINGS]
         ),
-        settings=tuple((_setting_title(setting, board), setting) for setting in board.settings),
         badges=_badge_legend(board),
+        failed_jobs=board.failed_jobs[:_MOST_FAILED],
+        is_static=is_static,
+        more_failed=max(0, len(board.failed_jobs) - _MOST_FAILED),
+        more_settings=max(0, len(board.settings) - _MOST_SETTINGS),
     )
 
 
-def _setting_title(setting: Setting, board: Board) -> str:
-    everyone = len(setting.row_labels) == len(board.rows) > 1
-    return "All models" if everyone else ", ".join(setting.row_labels)
-
-
-def _suite_ids(columns: Sequence[Column]) -> dict[str, str]:
-    """Number the suites: a name from a record is never used as an id."""
-    return {
-        suite: f"s{number}" for number, suite in enumerate(dict.fromkeys(c.suite for c in columns))
-    }
+def _setting_title(setting: Setting, board: Board) -> Markup:
+    if len(setting.row_labels) == len(board.rows) > 1:
+        return Markup("All models")
+    names = [shown(label, 80) for label in setting.row_labels[:_MOST_NAMES]]
+    more = len(setting.row_labels) - len(names)
+    return escape(", ".join(names) + (f" and {more} more" if more else ""))
 
 
 def _facts(board: Board) -> tuple[str, ...]:
@@ -133,7 +142,7 @@ def _starts_suite(columns: Sequence[Column], index: int) -> bool:
     return index == 0 or columns[index].suite != columns[index - 1].suite
 
 
-def _spans(names: Sequence[tuple[str, str]], ids: dict[str, str]) -> tuple[HeadView, ...]:
+def _spans(names: Sequence[tuple[str, str]]) -> tuple[HeadView, ...]:
     """Merge equal neighbours into one header cell."""
     heads: list[tuple[tuple[str, str], int]] = []
     for name in names:
@@ -144,12 +153,12 @@ def _spans(names: Sequence[tuple[str, str]], ids: dict[str, str]) -> tuple[HeadV
     seen: set[str] = set()
     views = []
     for (suite, text), span in heads:
-        views.append(HeadView(ids[suite], text, span=span, first=suite not in seen))
+        views.append(HeadView(text, span=span, first=suite not in seen))
         seen.add(suite)
     return tuple(views)
 
 
-def _column_head(columns: Sequence[Column], index: int, ids: dict[str, str]) -> HeadView:
+def _column_head(columns: Sequence[Column], index: int) -> HeadView:
     column = columns[index]
     direction = {True: "up", False: "down", None: ""}[column.higher_is_better]
     meaning = {
@@ -161,17 +170,15 @@ def _column_head(columns: Sequence[Column], index: int, ids: dict[str, str]) -> 
     tip += [f"Scored by {column.scorer}"] if column.scorer else []
     tip += [column.note] if column.note else []
     return HeadView(
-        suite_id=ids[column.suite],
         text=column.metric,
         tip="\n".join(tip),
         under=column.scorer or "",
         first=_starts_suite(columns, index),
         direction=direction,
-        sorted=column.derived,
     )
 
 
-def _row_view(row: Row, columns: Sequence[Column], ids: dict[str, str]) -> RowView:
+def _row_view(row: Row, columns: Sequence[Column], ranks: Sequence[str]) -> RowView:
     size = _count(row.parameter_count) if row.parameter_count is not None else None
     parts = (size, row.dtype, row.quantization, row.device, *row.asked)
     tip = [row.label, f"run {row.run_id}, {row.created}", row.hardware]
@@ -182,27 +189,24 @@ def _row_view(row: Row, columns: Sequence[Column], ids: dict[str, str]) -> RowVi
         tip="\n".join(tip),
         status={"done": "", "failed": "failed jobs", "running": "not finished"}[row.status],
         cells=tuple(
-            _cell_view(cell, column, ids[column.suite], _starts_suite(columns, index))
+            _cell_view(cell, column, ranks[index], _starts_suite(columns, index))
             for index, (cell, column) in enumerate(zip(row.cells, columns, strict=True))
         ),
     )
 
 
-def _cell_view(cell: Cell, column: Column, suite_id: str, first: bool) -> CellView:
+def _cell_view(cell: Cell, column: Column, rank: str, first: bool) -> CellView:
     value = cell.value
-    name = f"{column.task} · {column.metric}"
     if isinstance(value, Absent):
         kind = "failed" if cell.failed else "absent"
-        return CellView(suite_id, kind, ABSENT_SIGN, name, tip=value.reason, first=first)
+        return CellView(kind, ABSENT_SIGN, tip=value.reason, first=first)
     return CellView(
-        suite_id=suite_id,
         kind="measured",
         text=format_value(value.value, value.unit),
-        name=name,
         interval=interval_text(value),
-        tip="\n".join(_tip_lines(cell, value, column)),
+        tip="\n".join(_tip_lines(cell, value, column, rank)),
         sort=repr(value.value),
-        rank=cell.rank or "",
+        rank=rank,
         badges=cell.marks,
         first=first,
     )
@@ -218,7 +222,7 @@ def interval_text(value: Measured) -> str:
     return f"{number} – {high}" if unit and high.endswith(f" {unit}") else f"{low} – {high}"
 
 
-def _tip_lines(cell: Cell, value: Measured, column: Column) -> list[str]:
+def _tip_lines(cell: Cell, value: Measured, column: Column, rank: str) -> list[str]:
     lines = [column.path, format_value(value.value, value.unit)]
     if value.interval is not None:
         lines.append(
@@ -228,13 +232,11 @@ def _tip_lines(cell: Cell, value: Measured, column: Column) -> list[str]:
     lines += [f"source: {value.source}"] if value.source else []
     lines += [f"{mark.badge}: {mark.meaning}" for mark in cell.marks]
     lines += [f"note: {note}" for note in cell.notes]
-    rank = {"best": "best of this column", "tied": "tied with the best: the intervals overlap"}
-    return [*lines, *([rank[cell.rank]] if cell.rank else [])]
+    return [*lines, *([RANK_WORDS[rank]] if rank else [])]
 
 
-def _picture_view(number: int, picture: Picture) -> PictureView:
+def _picture_view(picture: Picture) -> PictureView:
     return PictureView(
-        picture_id=f"p{number}",
         title=picture.title,
         wide=tradeoff_svg(picture, WIDE),
         narrow=tradeoff_svg(picture, NARROW),
@@ -251,7 +253,7 @@ def _picture_legend(picture: Picture) -> tuple[tuple[str, str], ...]:
         "dominated": "Beaten on both axes, even within the error bars",
     }
     legend = [
-        (standing, f"{text}: {', '.join(names)}")
+        (standing, f"{text}: {', '.join(shown(name, 80) for name in names)}")
         for standing, text in words.items()
         if (names := [point.label for point in picture.points if point.standing == standing])
     ]
@@ -265,6 +267,8 @@ def _badge_legend(board: Board) -> tuple[tuple[str, str], ...]:
     words = {
         "estimated": ("est.", "estimated by a model of the hardware, not measured"),
         "published": ("pub.", "taken from a publication, not measured here"),
+        "imported": ("imp.", "measured by another tool, whose file was read"),
+        "protocol": ("…-shot", "another number of examples in the prompt than its neighbours"),
         "fallback": ("fallback", "scored by a weaker stand-in, as the usual scorer was missing"),
         "partial": ("partial", "some samples failed or could not be scored"),
         "provenance": ("a source", "known in another way than its neighbours"),

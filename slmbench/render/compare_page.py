@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from slmbench.render.compare_forest import MOST_ROWS, difference_rows, ratio_rows
 from slmbench.render.compare_pictures import forest, reliability_curves, time_curves
-from slmbench.render.compare_view import PageView, Picture, page_view
-from slmbench.resources import reports_dir
+from slmbench.render.compare_view import PageView, page_view
+from slmbench.render.page_parts import Picture
+from slmbench.render.report_templates import environment, script
 from slmbench.schema.curves import Curves
 from slmbench.schema.finding import Comparison
 
@@ -21,7 +17,8 @@ _MOST_PANELS = 12
 def render_compare_page(comparison: Comparison, curves: Curves) -> str:
     """Return the page; the same comparison and readings give the same bytes."""
     page: PageView = page_view(comparison, tuple(_pictures(comparison, curves)))
-    return _environment().get_template("compare.html.j2").render(page=page)
+    own = script("samples_store.js", "samples.js")
+    return environment().get_template("compare.html.j2").render(page=page, script=own)
 
 
 def _pictures(comparison: Comparison, curves: Curves) -> list[Picture]:
@@ -55,16 +52,3 @@ def _pictures(comparison: Comparison, curves: Curves) -> list[Picture]:
 
 def _told(note: str, count: int, most: int) -> str:
     return note if count <= most else f"{note} The first {most} of {count} are drawn."
-
-
-@cache
-def _environment() -> Environment:
-    """Load templates with escaping always on: what is in records is untrusted."""
-    settings: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
-    return Environment(
-        loader=FileSystemLoader(reports_dir()),
-        autoescape=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        **settings,
-    )

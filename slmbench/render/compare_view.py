@@ -9,6 +9,9 @@ from markupsafe import Markup
 from slmbench.render.compare_forest import reading_of
 from slmbench.render.compare_sections import absences, estimate
 from slmbench.render.compare_sections import bounds as bounds_or_dash
+from slmbench.render.page_parts import Cell, Picture, TableView
+from slmbench.render.sample_pages import browser_data
+from slmbench.render.sample_view import FLIPS, flip_groups
 from slmbench.schema.compression import Compression, Estimate
 from slmbench.schema.finding import CompareRow, Comparison, FlippedItem, Flips
 from slmbench.units import format_value
@@ -16,35 +19,6 @@ from slmbench.units import format_value
 #: Items of one direction that a page shows; all are counted.
 _MOST_ITEMS = 30
 _LONGEST_TEXT = 2000
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A drawing with its title, a sentence below it, and the names of its two colours."""
-
-    title: str
-    drawing: Markup
-    note: str
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell of a table: its text, the small text below it, and a class for its colour."""
-
-    text: str
-    under: str = ""
-    kind: str = ""
-
-
-@dataclass(frozen=True)
-class TableView:
-    """A table: its heading, a sentence, the names of its columns, and rows that begin with one."""
-
-    title: str
-    note: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -66,7 +40,7 @@ class FlipsView:
 
 @dataclass(frozen=True)
 class PageView:
-    """What the template places."""
+    """What the template places; ``flips`` is for a reader without scripts, ``flipped`` for one."""
 
     title: str
     facts: tuple[str, ...]
@@ -75,6 +49,7 @@ class PageView:
     compression: tuple[TableView, ...]
     compression_notes: tuple[str, ...]
     flips: tuple[FlipsView, ...]
+    flipped: Markup | None
     refused: tuple[tuple[str, str], ...]
     environment: tuple[tuple[str, str, str], ...]
 
@@ -98,6 +73,7 @@ def page_view(comparison: Comparison, pictures: tuple[Picture, ...]) -> PageView
         compression=() if report is None else _compression(report),
         compression_notes=() if report is None else (*report.notes, *absences(report.fidelity)),
         flips=tuple(view for each in comparison.flips for view in _flips(each)),
+        flipped=browser_data(FLIPS, flip_groups(comparison.flips, _MOST_ITEMS)),
         refused=tuple((each.path, each.reason) for each in comparison.not_comparable),
         environment=tuple(
             (each.key, each.baseline or "-", each.candidate or "-")

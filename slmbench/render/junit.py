@@ -22,6 +22,11 @@ def render_junit(verdict: Verdict) -> str:
     failures = sum(rule.verdict != "PASS" and rule.blocking for rule in verdict.rules)
     skipped = sum(rule.verdict != "PASS" and not rule.blocking for rule in verdict.rules)
     suite, root = _document(verdict.policy, len(verdict.rules), failures, skipped)
+    facts = ET.SubElement(suite, "properties")
+    for name in ("candidate", "baseline", "items_used", "items_total"):
+        value = getattr(verdict, name)
+        if value is not None:
+            ET.SubElement(facts, "property", {"name": name, "value": _clean(str(value))})
     seen: Counter[tuple[str, str]] = Counter()
     for rule in verdict.rules:
         case = ET.SubElement(suite, "testcase", _names(rule, seen))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from slmbench.render.axis_scale import Scale
+from slmbench.render.board_text import shown
 from slmbench.render.label_placement import Box
 from slmbench.schema.board import Picture
 from slmbench.units import format_value
@@ -53,9 +54,9 @@ def draw_axes(picture: Picture, plot: Box, across: Scale, upward: Scale) -> Mark
         left=left,
         right=right,
         bottom=bottom,
-        up=picture.capability_name,
+        up=shown(picture.capability_name, 80),
         below=px(plot.bottom + 42.0),
-        name=picture.resource_name,
+        name=shown(picture.resource_name, 80),
         scale=", log scale" if across.logarithmic else "",
     )
     return Markup("").join([*x_ticks, *y_ticks, names])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from slmbench.render.axis_scale import Scale, fit_scale
+from slmbench.render.board_text import shown
 from slmbench.render.label_placement import Box, Label, place_labels, text_width
 from slmbench.render.tradeoff_axes import draw_axes, px
 from slmbench.schema.base import Measured
@@ -104,9 +105,10 @@ def _reach(values: Sequence[Measured]) -> list[float]:
 
 
 def _summary(picture: Picture) -> str:
-    names = ", ".join(point.label for point in picture.points if point.standing == "front")
+    front = [shown(point.label, 80) for point in picture.points if point.standing == "front"]
+    names = ", ".join(front)
     return (
-        f"{picture.capability_name} against {picture.resource_name}, "
+        f"{shown(picture.capability_name, 120)} against {shown(picture.resource_name, 120)}, "
         f"{len(picture.points)} models. On the Pareto front: {names}."
     )
 
@@ -184,11 +186,11 @@ def _marker(spot: _Spot) -> Markup:
 
 def _tip(point: Point) -> str:
     lines = [
-        point.label,
+        shown(point.label, 200),
         f"capability {_with_interval(point.capability)}",
         f"resource {_with_interval(point.resource)}",
         _STANDING[point.standing],
-        *(f"{mark.badge} {mark.meaning}" for mark in point.marks),
+        *(shown(f"{mark.badge} {mark.meaning}") for mark in point.marks),
     ]
     return "\n".join(lines)
 
@@ -240,4 +242,5 @@ def _label(spot: _Spot, text: str, place: Label) -> Markup:
 
 
 def _shortened(text: str) -> str:
+    text = shown(text, 200)
     return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"

@@ -7,8 +7,9 @@ from typing import Literal
 from slmbench.schema.base import Frozen, Measured, Measurement
 
 MarkKind = Literal[
-    "estimated", "published", "fallback", "provenance", "version", "limit", "partial"
-]
+    "estimated", "published", "fallback", "provenance", "version", "limit", "partial",
+    "imported", "protocol",
+]  # fmt: skip
 Standing = Literal["front", "undecided", "dominated"]
 
 
@@ -27,6 +28,8 @@ class Column(Frozen):
         column_id: unique on its board.
         scorer: what gave the scores, where text was scored; two scorers never share a column.
         derived: computed here from other columns; ``note`` says how.
+        per_host: the numbers belong to a model on a host: rows of different ``host`` are not
+            held against each other.
     """
 
     column_id: str
@@ -37,6 +40,7 @@ class Column(Frozen):
     scorer: str | None = None
     higher_is_better: bool | None = None
     derived: bool = False
+    per_host: bool = False
     note: str = ""
 
     @property
@@ -50,6 +54,10 @@ class Cell(Frozen):
 
     ``rank`` is given among the cells known in the same way: ``tied`` means that the interval
     overlaps the interval of the best. ``failed`` means that the job of this cell failed.
+
+    Attributes:
+        origin: where the number comes from; empty for slmbench's own.
+        ranks: the lowest and highest plausible rank, 1 the best, where they were worked out.
     """
 
     value: Measurement
@@ -57,10 +65,18 @@ class Cell(Frozen):
     rank: Literal["best", "tied"] | None = None
     notes: tuple[str, ...] = ()
     failed: bool = False
+    origin: str = ""
+    ranks: tuple[int, int] | None = None
 
 
 class Row(Frozen):
-    """One model on one kind of hardware; ``cells`` stand in the order of the board's columns."""
+    """One model on one kind of hardware; ``cells`` stand in the order of the board's columns.
+
+    Attributes:
+        host: rows of equal ``host`` were measured on equal hardware; ``hardware`` is what a
+            person calls it.
+        origins: where the row's runs come from; empty for slmbench's own alone.
+    """
 
     row_id: str
     label: str
@@ -74,8 +90,10 @@ class Row(Frozen):
     quantization: str | None = None
     device: str | None = None
     hardware: str = ""
+    host: str = ""
     asked: tuple[str, ...] = ()
     cells: tuple[Cell, ...]
+    origins: tuple[str, ...] = ()
 
 
 class FailedJob(Frozen):
@@ -103,6 +121,10 @@ class Point(Frozen):
     ``front``: no other point beats it. ``undecided``: its values are beaten, but within the
     intervals it could be on the front. ``dominated``: beaten even so. Points of different
     ``group`` (hardware) are not held against each other.
+
+    Attributes:
+        front_probability: the share of draws in which it is on the front of its group; None where
+            the spread of one of its two values is not known.
     """
 
     row_id: str
@@ -112,6 +134,7 @@ class Point(Frozen):
     standing: Standing
     marks: tuple[Mark, ...] = ()
     group: str = ""
+    front_probability: float | None = None
 
 
 class Omitted(Frozen):
@@ -122,7 +145,10 @@ class Omitted(Frozen):
 
 
 class Picture(Frozen):
-    """Capability (more is better) against one resource (less is better)."""
+    """Capability (more is better) against one resource (less is better).
+
+    ``front_how`` says where the probabilities come from; empty where there are none.
+    """
 
     picture_id: str
     title: str
@@ -132,6 +158,22 @@ class Picture(Frozen):
     capability_unit: str
     points: tuple[Point, ...]
     omitted: tuple[Omitted, ...] = ()
+    front_how: str = ""
+
+
+class DevicePreset(Frozen):
+    """A device whose memory a page offers as a budget; sizes in bytes.
+
+    ``memory`` is where the weights lie: ``host`` (shared with the system) or ``gpu``.
+    """
+
+    name: str
+    about: str = ""
+    memory: str
+    total_bytes: float
+    system_bytes: float
+    runtime_bytes: float
+    source: str
 
 
 class Board(Frozen):

@@ -62,10 +62,32 @@ def jackknife_error(values: Sequence[float], clusters: Clusters | None = None) -
     count = cluster_count(clusters)
     if clusters is None or count is None:
         return clustered_standard_error(values)
+    shifts = _jackknife_shifts(values, clusters)
+    return math.sqrt((count - 1) / count * float(shifts @ shifts))
+
+
+def jackknife_freedom(values: Sequence[float] | np.ndarray, clusters: Clusters) -> float:
+    """Return the degrees of freedom of the square of a clustered `jackknife_error`.
+
+    ``2 G / (k - 1)`` with k the kurtosis of the clusters' shifts, from 1 to G - 1: those of the
+    chi-square law with as large a relative variance (Satterthwaite 1946, Biometrics Bulletin
+    2:110), a sample variance having the variance (mu_4 - mu_2^2) / G (Cramer 1946, "Mathematical
+    methods of statistics", section 27.4). Where a few clusters make nearly all of the error, as
+    they do for shares near 0 or 1, it is known far worse than the count of clusters says.
+    """
+    squares = _jackknife_shifts(values, clusters) ** 2
+    most = squares.size - 1.0
+    mean = float(squares.mean())
+    spread = float((squares**2).mean()) - mean**2
+    return most if spread <= 0.0 else min(max(2.0 * squares.size * mean**2 / spread, 1.0), most)
+
+
+def _jackknife_shifts(values: Sequence[float] | np.ndarray, clusters: Clusters) -> np.ndarray:
+    """Return by how much the mean would move without each cluster, up to its sign."""
     numbers = cluster_numbers(clusters)
     sums = np.bincount(numbers, weights=_deviations(values))
-    shifts = sums / (numbers.size - np.bincount(numbers))
-    return math.sqrt((count - 1) / count * float(shifts @ shifts))
+    shifts: np.ndarray = sums / (numbers.size - np.bincount(numbers))
+    return shifts
 
 
 @lru_cache(maxsize=16)
@@ -78,7 +100,7 @@ def _numbered(clusters: tuple[str | None, ...]) -> tuple[np.ndarray, int]:
     return numbers, len(known)
 
 
-def _deviations(values: Sequence[float]) -> np.ndarray:
+def _deviations(values: Sequence[float] | np.ndarray) -> np.ndarray:
     array = np.asarray(values, dtype=float)
     if not np.all(np.isfinite(array)):
         raise ValueError("a score that is NaN or infinite is not a measurement")

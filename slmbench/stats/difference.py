@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+
+from slmbench.stats.laws import normal_quantile, normal_upper, t_quantile, t_upper
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,18 @@ def smallest_detectable(
     """
     if standard_error <= 0.0:
         return None
-    return float(stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)) * standard_error
+    return (normal_quantile(1 - alpha / 2) + normal_quantile(power)) * standard_error
 
 
 def critical_value(df: float | None, level: float = 0.95) -> float:
     """Return how many standard errors a two-sided interval reaches on either side."""
     q = 0.5 + level / 2.0
-    return float(stats.norm.ppf(q) if df is None else stats.t.ppf(q, df))
+    return normal_quantile(q) if df is None else t_quantile(q, df)
 
 
 def upper_tail(statistic: float, df: float | None) -> float:
     """Return the one-sided p of a t (or, without ``df``, a normal) statistic."""
-    return float(stats.norm.sf(statistic) if df is None else stats.t.sf(statistic, df))
+    return normal_upper(statistic) if df is None else t_upper(statistic, df)
 
 
 def two_sided_p(difference: float, standard_error: float, df: float | None) -> float:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from slmbench.schema.base import Interval
-from slmbench.stats.resample import RESAMPLES, expanded_level
+from slmbench.stats.laws import t_quantile
+from slmbench.stats.percentile_level import RESAMPLES, expanded_level
 
 __all__ = ["grouped_quantile_interval", "rate_interval", "readings_needed"]
 
@@ -80,7 +80,7 @@ def rate_interval(rates: Sequence[float], level: float = 0.95) -> Interval | Non
         return None
     array = np.asarray(rates, dtype=float)
     mean = float(array.mean())
-    half = float(stats.t.ppf(0.5 + level / 2.0, n - 1) * array.std(ddof=1) / math.sqrt(n))
+    half = t_quantile(0.5 + level / 2.0, n - 1) * float(array.std(ddof=1)) / math.sqrt(n)
     return Interval(
         low=max(0.0, mean - half), high=mean + half, level=level, method=f"t on {n} batch means"
     )

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from slmbench.schema.base import Absent, Interval, Measured
 from slmbench.schema.record import Aggregation, Sample
@@ -17,14 +16,14 @@ from slmbench.stats.clusters import (
     cluster_count,
     clustered_standard_error,
     jackknife_error,
+    jackknife_freedom,
 )
-from slmbench.stats.resample import bootstrap_interval
+from slmbench.stats.laws import binomial_cdfs, normal_quantile, t_quantile
 
 __all__ = [
     "Clusters",
     "aggregate",
     "aggregate_interval",
-    "bootstrap_interval",
     "cluster_count",
     "clustered_standard_error",
     "degrees_of_freedom",
@@ -42,7 +41,7 @@ def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
     """
     if n < 1 or not 0.0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n} is not a proportion")
-    z = float(stats.norm.ppf(0.5 + level / 2.0))
+    z = normal_quantile(0.5 + level / 2.0)
     share, z2 = successes / n, z * z
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
@@ -59,10 +58,10 @@ def mean_interval(
     0/1 values without useful clusters get Wilson's interval; with them Wilson's for the number of
     independent trials that would be as sure (Korn and Graubard 1998, Survey Methodology 24:193;
     Franco et al. 2019, J. Survey Stat. Methodology 7:334), and where all are alike, for as many
-    trials as there are clusters: no spread seen is not certainty. All others get Student's t on
-    n - 1, or with the cluster jackknife's error on clusters - 1, degrees of freedom (Miller, arXiv
-    2411.00640). Simulated coverage lies within a point of 95 % from 50 values or 20 equal clusters
-    on, unless values are strongly skewed; shares near 0 or 1 need more clusters, or get 92 %
+    trials as there are clusters: no spread seen is not certainty; the degrees of freedom are
+    `jackknife_freedom`'s. All others get Student's t on n - 1, or with the cluster jackknife's
+    error on clusters - 1, degrees of freedom (Miller, arXiv 2411.00640). Simulated coverage lies
+    within a point of 95 % from 50 values or 20 clusters on, unless values are strongly skewed
     (tests/bench/statistics.py).
     """
     array = _finite(values)
@@ -73,7 +72,7 @@ def mean_interval(
     if is_binary(array):
         return _proportion_interval(array, clusters, level)
     error = jackknife_error(values, clusters)
-    half = float(stats.t.ppf(0.5 + level / 2.0, (count or n) - 1)) * error
+    half = t_quantile(0.5 + level / 2.0, (count or n) - 1) * error
     method = "t" if count is None else f"t, clustered standard error, {count} clusters"
     if error == 0.0:
         method += ", no spread seen"
@@ -87,10 +86,12 @@ def _proportion_interval(array: np.ndarray, clusters: Clusters | None, level: fl
     if share in (0.0, 1.0):
         bound = wilson(share * count, count, level)
         return bound.model_copy(update={"method": f"wilson on {count} clusters"})
+    assert clusters is not None, "it has useful clusters"
     # As many independent trials as are as sure, counted down for the few degrees of freedom.
     error = jackknife_error(array.tolist(), clusters)
-    few = stats.norm.ppf(0.5 + level / 2.0) / stats.t.ppf(0.5 + level / 2.0, count - 1)
-    trials = share * (1.0 - share) / error**2 * float(few) ** 2 if error > 0.0 else float(n)
+    df = jackknife_freedom(array.tolist(), clusters)
+    few = normal_quantile(0.5 + level / 2.0) / t_quantile(0.5 + level / 2.0, df)
+    trials = share * (1.0 - share) / error**2 * few**2 if error > 0.0 else float(n)
     trials = min(max(trials, 1.0), float(n))
     bound = wilson(share * trials, trials, level)
     return bound.model_copy(update={"method": f"wilson, clustered, {count} clusters"})
@@ -109,7 +110,7 @@ def quantile_interval(values: Sequence[float], q: float, level: float = 0.95) ->
     n, tail = array.size, (1.0 - level) / 2.0
     if n < 2:
         return None
-    below = stats.binom.cdf(np.arange(n), n, q)  # below[k] = P(at most k values lie below)
+    below = binomial_cdfs(n, q)  # below[k] = P(at most k values lie below)
     lower = int(np.searchsorted(below, tail, side="right"))  # 1-based rank; 0: there is none
     upper = int(np.searchsorted(below, 1.0 - tail, side="left")) + 1
     if lower < 1 or upper > n:
@@ -181,7 +182,7 @@ def aggregate_interval(
         array = rate + (array - rate * weight) / weight.mean()
     error = jackknife_error(array.tolist(), clusters)
     count = cluster_count(clusters)
-    half = float(stats.t.ppf(0.5 + level / 2.0, (count or array.size) - 1)) * error
+    half = t_quantile(0.5 + level / 2.0, (count or array.size) - 1) * error
     # A likelier text has the lower perplexity, so its bounds change places.
     low = _from_rate(aggregation, _mean(array) + half)
     high = _from_rate(aggregation, _mean(array) - half)

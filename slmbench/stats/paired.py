@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy import stats
 
 from slmbench.stats.clusters import (
     Clusters,
     cluster_count,
     clustered_standard_error,
     jackknife_error,
+    jackknife_freedom,
 )
 from slmbench.stats.difference import (
     Difference,
@@ -24,6 +24,7 @@ from slmbench.stats.difference import (
     unknown_spread,
 )
 from slmbench.stats.interval import is_binary, wilson
+from slmbench.stats.laws import binomial_cdf, binomial_pmf
 
 __all__ = [
     "FEW_DISCORDANT",
@@ -50,10 +51,10 @@ def mcnemar(gained: int, lost: int, mid_p: bool = False) -> float:
     total, fewer = gained + lost, min(gained, lost)
     if total == 0:
         return 1.0
-    p = min(1.0, 2.0 * float(stats.binom.cdf(fewer, total, 0.5)))
+    p = min(1.0, 2.0 * binomial_cdf(fewer, total, 0.5))
     if not mid_p:
         return p
-    observed = float(stats.binom.pmf(fewer, total, 0.5))
+    observed = binomial_pmf(fewer, total, 0.5)
     return 1.0 - observed if gained == lost else p - observed
 
 
@@ -67,7 +68,8 @@ def paired_difference(
 
     Student's t on the paired differences, with clustered standard errors where ``clusters`` are
     useful (Miller 2024, arXiv 2411.00640, sections 4 and 2.2); the interval and p then rest on the
-    cluster jackknife, which the reported error is a little smaller than. The p of independent 0/1
+    cluster jackknife and its degrees of freedom (`jackknife_freedom`), and the reported error is a
+    little smaller than the jackknife's. The p of independent 0/1
     outcomes is McNemar's. Where fewer than 25 outcomes changed, the interval is at least as wide as
     Bonett and Price's adjusted Wald interval (2012, J. Educ. Behav. Stat. 37:479), which adds one
     gained and one lost item: no change seen is not proof that none can happen.
@@ -82,7 +84,7 @@ def paired_difference(
         return unknown_spread(difference, n, paired=True)
     error = clustered_standard_error(change.tolist(), clusters)
     spread = error if count is None else jackknife_error(change.tolist(), clusters)
-    df = float((count or n) - 1)
+    df = n - 1.0 if count is None or clusters is None else jackknife_freedom(change, clusters)
     half = critical_value(df, level) * spread
     p = two_sided_p(difference, spread, df)
     low, high = difference - half, difference + half

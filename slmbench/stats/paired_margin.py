@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
+
+from slmbench.stats.laws import binomial_cdf, binomial_upper, normal_cdf, normal_upper
 
 __all__ = ["paired_margin_p", "proportion_p", "restricted_shares"]
 
@@ -39,8 +40,8 @@ def paired_margin_p(gained: int, lost: int, n: int, shift: float) -> tuple[float
     if shift == 0.0:
         changed = gained + lost
         return (
-            float(stats.binom.sf(gained - 1, changed, 0.5)),
-            float(stats.binom.cdf(gained, changed, 0.5)),
+            binomial_upper(gained - 1, changed, 0.5),
+            binomial_cdf(gained, changed, 0.5),
         )
     up, down = restricted_shares(gained, lost, n, shift)
     return _tails(gained - lost, n, up, down)
@@ -76,7 +77,7 @@ def proportion_p(successes: float, n: int, share: float) -> tuple[float, float]:
         below = float(successes >= n) if share >= 1.0 else 1.0
         return above, below
     seen = round(successes)
-    return float(stats.binom.sf(seen - 1, n, share)), float(stats.binom.cdf(seen, n, share))
+    return binomial_upper(seen - 1, n, share), binomial_cdf(seen, n, share)
 
 
 def _tails(total: int, n: int, up: float, down: float) -> tuple[float, float]:
@@ -86,7 +87,7 @@ def _tails(total: int, n: int, up: float, down: float) -> tuple[float, float]:
         return float(total <= round(mean)), float(total >= round(mean))
     if n > _MANY_ITEMS:
         z = (total - mean) / spread
-        return float(stats.norm.sf(z)), float(stats.norm.cdf(z))
+        return normal_upper(z), normal_cdf(z)
     # The n-fold convolution is a power of the step's Fourier transform: exact up to rounding.
     size = 1 << (2 * n + 1).bit_length()
     turn = np.exp(2j * np.pi * np.arange(size // 2 + 1) / size)

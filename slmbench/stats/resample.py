@@ -11,24 +11,12 @@ import numpy as np
 from scipy import stats
 
 from slmbench.schema.base import Interval
-
-RESAMPLES = 2000
+from slmbench.stats.percentile_level import RESAMPLES, expanded_level
 
 #: Above this many items BCa's jackknife costs more than it corrects (its bias falls as 1/n).
 BCA_MAX_ITEMS = 2000
 
 Statistic = Callable[[np.ndarray], float]
-
-
-def expanded_level(n: int, level: float) -> float:
-    """Return the level at which percentiles of resamples of ``n`` cover at ``level``.
-
-    ``2 Phi(sqrt(n / (n - 1)) t_{n-1}) - 1``: a plain percentile interval takes the normal law for
-    Student's and divides by n, so that it is too narrow by both (Hesterberg 2015, "What teachers
-    should know about the bootstrap", Am. Statistician 69:371, section 5.3).
-    """
-    reach = math.sqrt(n / (n - 1)) * float(stats.t.ppf(0.5 + level / 2.0, n - 1))
-    return float(2.0 * stats.norm.cdf(reach) - 1.0)
 
 
 def bootstrap_interval(

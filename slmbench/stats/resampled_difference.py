@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from slmbench.stats.clusters import Clusters, cluster_count, cluster_numbers
 from slmbench.stats.difference import Difference, smallest_detectable, unknown_spread
-from slmbench.stats.resample import RESAMPLES, expanded_level
+from slmbench.stats.laws import normal_quantile, t_upper
+from slmbench.stats.percentile_level import RESAMPLES, expanded_level
 
 #: Takes many resamples at once, (resamples, items) or (resamples, items, numbers of an item), and
 #: returns one value for each: thousands of separate calls would cost seconds.
@@ -135,5 +135,5 @@ def _summary(
 
 def _as_student(p: float, units: int) -> float:
     """Return the p that the expanded interval implies where a plain one implies ``p``."""
-    reach = float(stats.norm.isf(p / 2.0)) / math.sqrt(units / (units - 1))
-    return min(1.0, 2.0 * float(stats.t.sf(reach, units - 1)))
+    reach = -normal_quantile(p / 2.0) / math.sqrt(units / (units - 1))
+    return min(1.0, 2.0 * t_upper(reach, units - 1))

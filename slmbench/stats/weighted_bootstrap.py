@@ -10,7 +10,8 @@ from scipy import stats
 
 from slmbench.schema.base import Interval
 from slmbench.stats.clusters import cluster_numbers
-from slmbench.stats.resample import BCA_MAX_ITEMS, RESAMPLES, expanded_level
+from slmbench.stats.percentile_level import RESAMPLES, expanded_level
+from slmbench.stats.resample import BCA_MAX_ITEMS
 
 #: Takes how often each item was drawn, (draws, items) whole numbers, and returns (statistics,
 #: draws). Weights, not copies: sorting and binning are then done once for all draws.

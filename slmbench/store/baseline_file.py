@@ -151,6 +151,24 @@ def save_tag(run: StoredRun, name: str, store: str) -> None:
         raise SaveError(f"The store '{store}' refused the tag '{name}': {error}.") from error
 
 
+def tags_of(run: StoredRun) -> tuple[str, ...]:
+    """Return the tags that the store of a run has for it, sorted; none where it has no store.
+
+    Raises:
+        RecordError: a tag cannot be read.
+    """
+    store = run.location.rstrip("/").rpartition("/")[0] or "."
+    try:
+        fs, root = fsspec.core.url_to_fs(store)
+        place = f"{str(root).rstrip('/')}/{_TAGS}"
+        names = sorted(str(each).rsplit("/", 1)[-1] for each in fs.glob(f"{place}/*"))
+    except (OSError, ValueError, ImportError) as error:
+        raise RecordError(f"The tags of '{store}' cannot be read: {error}.") from error
+    return tuple(
+        name for name in names if _TAG.fullmatch(name) and _tagged(name, store) == run.record.run_id
+    )
+
+
 def _tagged(name: str, store: str) -> str | None:
     """Return the id of the run that has a tag, or None where there is no such tag."""
     if not _TAG.fullmatch(name):

@@ -13,10 +13,19 @@ def save_page(path: Path, text: str) -> Path:
     Raises:
         SaveError: the folder can't be written; an earlier page there is intact.
     """
+    return save_bytes(path, text.encode())
+
+
+def save_bytes(path: Path, data: bytes) -> Path:
+    """Write ``data`` to ``path``, making its folder, and return the path.
+
+    Raises:
+        SaveError: the folder can't be written; an earlier file there is intact.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(data)
         temporary.replace(path)
     except OSError as error:
         raise SaveError(f"Cannot write {path}: {error.strerror or error}.") from error

@@ -28,15 +28,22 @@ class StoredRun:
         """Return the samples of a job, or an empty list for a job that has none.
 
         Raises:
-            RecordError: the file is damaged.
+            RecordError: the file is damaged, or holds not as many as a finished job's record says.
         """
         name = f"{layout.SAMPLES}/{layout.file_name(job_id)}"
         table = self._table(name)
         try:
-            return [] if table is None else tables.table_to_samples(table)
+            found = [] if table is None else tables.table_to_samples(table)
         except (pa.ArrowException, ValueError, TypeError) as error:
             first = str(error).splitlines()[0]
             raise RecordError(f"{self.location}/{name} holds no samples: {first}.") from error
+        jobs = [each for each in self.record.jobs if each.job_id == job_id]
+        if any(job.status == "done" and job.sample_count != len(found) for job in jobs):
+            raise RecordError(
+                f"{self.location}/{name} has {len(found)} samples, and the record counts "
+                f"{jobs[0].sample_count}: the run is not whole. Copy it again, or run it again."
+            )
+        return found
 
     def raw(self, meter: str, job_id: str) -> list[dict[str, Any]]:
         """Return the raw readings a meter took in a job, one dict a reading."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter
 
 from slmbench.schema.record import Sample
 
@@ -33,6 +34,8 @@ SAMPLE_SCHEMA = pa.schema(
     ]
 )
 
+_SAMPLES = TypeAdapter(list[Sample])
+
 
 def samples_to_table(samples: Sequence[Sample]) -> pa.Table:
     """Return one row for each sample, in order; see `clean` for text that is no Unicode."""
@@ -51,10 +54,8 @@ def table_to_samples(table: pa.Table) -> list[Sample]:
         name: _dicts(column) if pa.types.is_map(column.type) else column.to_pylist()
         for name, column in zip(table.column_names, table.columns, strict=True)
     }
-    return [
-        Sample.model_validate(dict(zip(columns, row, strict=True)))
-        for row in zip(*columns.values(), strict=True)
-    ]
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return _SAMPLES.validate_python(rows)
 
 
 def _dicts(column: pa.ChunkedArray) -> list[dict[str, Any]]:

@@ -14,10 +14,15 @@ from slmbench.schema.record import Aggregation, Fingerprints, JobResult, Metric,
 from slmbench.stats.interval import measured
 from slmbench.suites.calibrated import Row, add_calibration
 from slmbench.suites.lm_eval_bridge import BridgeLM, TaskInParts, evaluate
+from slmbench.suites.lm_eval_names import (
+    WEIGHTED,
+    aggregation_of,
+    answer_of,
+    shown_name,
+    unit_of,
+    weight_name,
+)
 from slmbench.suites.taskfile import definition_hash, text_hash
-
-_WEIGHT_NAMES = {"word_perplexity": "words", "byte_perplexity": "bytes", "bits_per_byte": "bytes"}
-_WEIGHTED = ("weighted_perplexity", "bits_per_byte")
 
 
 class Accuracy:
@@ -67,6 +72,10 @@ class Accuracy:
                 "versions": {name: str(v) for name, v in results["versions"].items()},
                 "num_fewshot": dict(results["n-shot"]),
                 "items": {name: dict(count) for name, count in results["n-samples"].items()},
+                "filters": {
+                    name: list(dict.fromkeys(row["filter"] for row in rows))
+                    for name, rows in results["samples"].items()
+                },
             },
         )
 
@@ -88,15 +97,15 @@ def _task_metrics(
         name, comma, filter_name = key.partition(",")
         if not comma or name.endswith("_stderr"):
             continue
-        shown = _shown(name, filter_name, filters)
-        aggregation = _aggregation(rules.get(name, "mean"), name, shown)
+        shown = shown_name(name, filter_name, filters)
+        aggregation = aggregation_of(rules.get(name, "mean"), name, shown)
         number = float(value) if _is_number(value) else None
         metrics.append(
             Metric(
                 suite="accuracy",
                 task=task,
                 metric=shown,
-                value=measured(aggregation, samples, _unit(name), _provenance(), value=number),
+                value=measured(aggregation, samples, unit_of(name), _provenance(), value=number),
                 higher_is_better=results["higher_is_better"].get(task, {}).get(name),
                 aggregation=aggregation,
             )
@@ -115,7 +124,7 @@ def _merge(
     for row in rows:
         entry = merged.setdefault(row["doc_id"], {"row": row, "scores": {}, "unscored": {}})
         for name in row["metrics"]:
-            shown = _shown(name, row["filter"], filters)
+            shown = shown_name(name, row["filter"], filters)
             _add_score(entry, shown, row[name], rules.get(name, "mean"))
     return [(_sample(entry), entry["row"]["arguments"]) for _, entry in sorted(merged.items())]
 
@@ -141,9 +150,9 @@ def _second(arguments: Any) -> str:
 
 
 def _add_score(entry: dict[str, Any], name: str, value: Any, rule: str) -> None:
-    if rule in _WEIGHTED and isinstance(value, tuple):
+    if rule in WEIGHTED and isinstance(value, tuple):
         entry["scores"]["loglikelihood"] = float(value[0])
-        entry["scores"][_weight_name(name)] = float(value[1])
+        entry["scores"][weight_name(name)] = float(value[1])
     elif _is_number(value):
         entry["scores"][name] = float(value)
     else:
@@ -163,7 +172,7 @@ def _sample(entry: dict[str, Any]) -> Sample:
         content_hash=text_hash(row["doc_hash"], row["prompt_hash"], row["target_hash"]),
         cluster=None if cluster is None else str(cluster),
         prompt=str(row["arguments"][0][0]),
-        output=_output(loglikelihoods, choices, row["filtered_resps"]),
+        output=answer_of(loglikelihoods, choices, row["filtered_resps"]),
         target=str(row["target"]),
         scores=entry["scores"],
         unscored=entry["unscored"],
@@ -171,14 +180,6 @@ def _sample(entry: dict[str, Any]) -> Sample:
         status="ok" if entry["scores"] else "unscored",
         reason=None if entry["scores"] else "no metric gave this item a score of its own",
     )
-
-
-def _output(loglikelihoods: tuple[float, ...], choices: list[Any], filtered: Any) -> str | None:
-    """Return what the model answered: its likeliest choice, or its text."""
-    if loglikelihoods and len(loglikelihoods) == len(choices):
-        return str(choices[max(range(len(choices)), key=lambda i: loglikelihoods[i])])
-    texts = [each for each in filtered if isinstance(each, str)]
-    return texts[0] if texts else None
 
 
 def _group_metrics(group: str, results: dict[str, Any]) -> Iterable[Metric]:
@@ -192,37 +193,16 @@ def _group_metrics(group: str, results: dict[str, Any]) -> Iterable[Metric]:
             yield Metric(
                 suite="accuracy",
                 task=group,
-                metric=_shown(name, filter_name, list(dict.fromkeys(filters))),
-                value=measured(aggregation, (), _unit(name), _provenance(), value=number),
+                metric=shown_name(name, filter_name, list(dict.fromkeys(filters))),
+                value=measured(aggregation, (), unit_of(name), _provenance(), value=number),
                 higher_is_better=results["higher_is_better"].get(group, {}).get(name),
                 aggregation=aggregation,
             )
 
 
-def _aggregation(rule: str, name: str, shown: str) -> Aggregation:
-    if rule in _WEIGHTED:
-        kind: Any = rule
-        return Aggregation(kind=kind, score="loglikelihood", weight=_weight_name(name))
-    if rule in ("mean", "perplexity"):
-        return Aggregation(kind="mean" if rule == "mean" else "perplexity", score=shown)
-    return Aggregation(kind="other", score=shown)
-
-
 def _rule(function: Any) -> str:
     """Return the name of lm-eval's aggregation function."""
     return str(getattr(function, "__name__", "other"))
-
-
-def _shown(name: str, filter_name: str, filters: list[str]) -> str:
-    return name if len(filters) == 1 else f"{name},{filter_name}"
-
-
-def _weight_name(name: str) -> str:
-    return _WEIGHT_NAMES.get(name.split(",")[0], f"{name}_weight")
-
-
-def _unit(name: str) -> str:
-    return "bits" if name == "bits_per_byte" else ""
 
 
 def _is_number(value: Any) -> bool:

@@ -69,12 +69,22 @@ def test_pictures_are_seen_and_drawn_in_the_schemes_colours(page) -> None:
     assert frame["x"] <= text["x"] and text["x"] + text["width"] <= frame["x"] + frame["width"]
 
 
-def test_flips_open_and_show_the_samples(page) -> None:
-    group = page.locator("details").first
-    assert not group.locator("article").first.is_visible()
-    group.locator("summary").click()
-    assert group.locator("article").first.is_visible()
-    assert "<script>" in group.inner_text() and page.locator("script").count() == 0
+def test_flips_have_a_browser(page) -> None:
+    page.wait_for_selector("#samples-list[aria-busy=false]")
+    assert page.inner_text("#samples-status") == "30 of 30"
+    lost, gained = page.locator(".chip").all()
+    assert lost.inner_text() == "correct to wrong 30" and gained.inner_text().endswith(" 0")
+    page.focus("#samples-list")
+    page.keyboard.press("ArrowDown")
+    shown = page.locator("#samples-detail")
+    page.wait_for_function(
+        "document.querySelector('#samples-detail h3').textContent === "
+        "document.querySelectorAll('#samples-list .name')[1].textContent"
+    )
+    assert "<script>" in shown.inner_text() and shown.locator("script").count() == 0
+    for word in ("asked", "target", "baseline", "candidate"):
+        assert shown.get_by_role("heading", name=word).count() == 1
+    assert not page.locator("details[data-plain-samples]").first.is_visible()
 
 
 def test_the_title_is_text(page) -> None:

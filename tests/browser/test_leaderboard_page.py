@@ -1,228 +1,245 @@
-"""The page in a real browser: it works, it is quiet, and it asks no network."""
+"""The table of the page in a real browser: it works, it is quiet, and it asks no network."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from slmbench.analyse.board import board
-from slmbench.render.leaderboard import render_leaderboard
-from tests.unit.render.board_records import family, record
+from tests.bench.board_page import synthetic
+from tests.browser.board_pages import (
+    CHROMIUM,
+    NO_CHROMIUM,
+    cells,
+    chromium,
+    column_at,
+    names,
+    quiet_page,
+    settled,
+    write_page,
+)
+from tests.unit.render.board_records import accuracy, family, record
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = os.environ.get("SLMBENCH_CHROMIUM") or shutil.which("chromium")
-MEAN, NAMES = 1, 0
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no chromium on PATH and SLMBENCH_CHROMIUM is not set"
-    ),
+    pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
 ]
+TPOT = "latency/summary/tpot_s"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    with chromium(playwright) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path: Path = tmp_path_factory.mktemp("board") / "leaderboard.html"
-    path.write_text(render_leaderboard(board(family())), encoding="utf-8")
-    return path.as_uri()
+    return write_page(tmp_path_factory.mktemp("board"), family())
 
 
-@pytest.fixture(params=["light", "dark"])
-def page(browser, address: str, request: pytest.FixtureRequest) -> Iterator:
-    """Open the page; at the end, hold it to no error and no request but for itself."""
-    opened = browser.new_page(color_scheme=request.param, viewport={"width": 1280, "height": 900})
-    troubles: list[str] = []
-    asked: list[str] = []
-    opened.on("console", lambda message: troubles.append(f"console: {message.text}"))
-    opened.on("pageerror", lambda error: troubles.append(f"page error: {error}"))
-    opened.on("request", lambda request: asked.append(request.url))
-    opened.goto(address)
-    yield opened
-    opened.close()
-    assert troubles == []
-    assert [url for url in asked if not url.startswith("data:")] == [address]
+@pytest.fixture
+def page(browser, address: str) -> Iterator:
+    with quiet_page(browser, address) as opened:
+        yield opened
 
 
-def names(page) -> list[str]:
-    return page.locator("#board tbody tr:visible .name").all_inner_texts()
+def sort_by(page, column: str) -> str:
+    head = page.locator(f'#head .sort[data-sort="{column}"]')
+    head.click()
+    return head.locator("xpath=..").get_attribute("aria-sort")
 
 
-def numbers(page, position: int) -> list[float | None]:
-    return page.evaluate(
-        "position => Array.from(document.querySelectorAll('#board tbody tr')).map(row => {"
-        "const text = row.cells[position].dataset.sort;"
-        "return text === undefined ? null : Number(text); })",
-        position,
-    )
+def seconds(text: str) -> float:
+    number, unit = text.split(" ")
+    return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1.0}[unit]
 
 
-def column_of(page, path: str) -> int:
-    paths = [f"{c.task}/{c.metric}" for c in board(family()).columns]
-    return paths.index(path) + 1
-
-
-def sort_by(page, position: int) -> str:
-    head = page.locator("#board th[aria-sort]").nth(position)
-    head.locator("button").click()
-    return head.get_attribute("aria-sort")
-
-
-def test_every_model_and_every_suite_is_visible(page) -> None:
+def test_every_model_and_every_suite_is_there_with_its_interval(page) -> None:
     assert sorted(names(page)) == sorted(one.model.name for one in family())
-    suites = page.locator("#board .suites th[data-suite]").all_inner_texts()
-    wanted = ["accuracy", "toxicity", "similarity", "latency", "energy", "memory"]
+    suites = page.locator("#head .suites th:not(.corner)").all_inner_texts()
+    wanted = ["score", "accuracy", "toxicity", "similarity", "latency", "energy", "memory"]
     assert [suite.lower() for suite in suites] == wanted
+    for cell in page.locator("#body td.measured").all()[:40]:
+        assert cell.locator("small").first.inner_text().strip()
+
+
+def test_numbers_print_as_everywhere_else(page) -> None:
+    made = board(family())
+    shown = {row.label: row for row in made.rows}
+    at = next(i for i, each in enumerate(made.columns) if each.column_id == TPOT)
+    position = column_at(page, TPOT)
+    for name, text in zip(names(page), cells(page, position), strict=True):
+        value = shown[name].cells[at].value
+        if value.kind == "measured":
+            assert seconds(text) == pytest.approx(value.value, rel=1e-3)
+        else:
+            assert text == "—"
 
 
 def test_numbers_sort_both_ways_with_absent_ones_last(page) -> None:
-    position = column_of(page, "summary/tpot_s")
-    assert sort_by(page, position) == "ascending"
-    up = numbers(page, position)
-    assert up[:-1] == sorted(up[:-1]) and up[-1] is None
-    assert sort_by(page, position) == "descending"
-    down = numbers(page, position)
-    assert down[:-1] == sorted(down[:-1], reverse=True) and down[-1] is None
+    position = column_at(page, TPOT)
+    assert sort_by(page, TPOT) == "ascending"
+    up = cells(page, position)
+    assert up[-1] == "—"
+    assert [seconds(text) for text in up[:-1]] == sorted(seconds(text) for text in up[:-1])
+    assert sort_by(page, TPOT) == "descending"
+    assert cells(page, position) == [*up[:-1][::-1], "—"]
+    # The focus is still on the head.
+    assert page.evaluate("document.activeElement.dataset.sort") == TPOT
 
 
 def test_where_higher_is_better_the_first_click_puts_the_highest_first(page) -> None:
-    assert sort_by(page, column_of(page, "arc_easy/acc_norm")) == "descending"
+    assert sort_by(page, "accuracy/arc_easy/acc_norm") == "descending"
 
 
 def test_names_sort_both_ways_and_by_keyboard(page) -> None:
-    page.locator("#board .corner button").focus()
+    page.locator("#head .corner button").focus()
     page.keyboard.press("Enter")
     up = names(page)
     assert up == sorted(up, key=str.lower)
     page.keyboard.press("Space")
     assert names(page) == up[::-1]
-    assert page.locator("#board th[aria-sort=descending]").count() == 1
 
 
-def test_the_filter_keeps_matching_models(page) -> None:
-    page.fill("#filter", "QWEN")
-    assert len(names(page)) == 3
-    assert all("Qwen" in name for name in names(page))
-    assert page.inner_text("#count") == "3 of 12 shown"
-    page.fill("#filter", "no such model")
-    assert names(page) == []
-    page.fill("#filter", "")
-    assert len(names(page)) == 12
+def test_the_search_keeps_matching_models(page) -> None:
+    for text, count in (("QWEN", 3), ("qwen -4b", 2), ("no such model", 0), ("", 12)):
+        page.fill("#filter", text)
+        settled(page)
+        assert len(names(page)) == count
+        told = page.inner_text("#count")
+        assert told == ("12 models" if count == 12 else f"{count} of 12 models shown")
+    assert page.locator("#stage circle").count() == 12
 
 
-def test_a_suite_can_be_hidden_and_shown_again(page) -> None:
+def test_suites_and_columns_can_be_chosen(page) -> None:
+    def shown() -> int:
+        return page.locator("#head .metrics th").count()
+
+    before = shown()
     chip = page.locator(".chip", has_text="latency")
-    before = page.locator("#board td:visible").count()
     chip.click()
-    assert chip.get_attribute("aria-pressed") == "false"
-    assert page.locator("#board td:visible").count() == before - 12 * 8
+    assert chip.get_attribute("aria-pressed") == "false" and shown() == before - 8
     chip.click()
-    assert page.locator("#board td:visible").count() == before
+    assert shown() == before
+    page.locator("summary", has_text="Choose columns").click()
+    page.locator("#columns label", has_text="arc_easy · acc_norm").locator("input").uncheck()
+    assert shown() == before - 1 and column_at(page, "accuracy/arc_easy/acc_norm") == 0
 
 
-def test_the_axis_switches_the_picture(page) -> None:
-    options = page.locator("#axis option").all()
-    assert len(options) == 5
-    for option in options:
-        page.select_option("#axis", option.get_attribute("value"))
-        shown = page.locator("figure.picture:visible")
-        assert shown.count() == 1
-        assert shown.get_attribute("id") == option.get_attribute("value")
-        assert shown.locator("svg.wide circle").count() >= 11
+def test_a_tie_is_marked_and_never_shown_as_a_win(browser, tmp_path: Path) -> None:
+    tied = [record("a", [accuracy("arc", 0.41)]), record("b", [accuracy("arc", 0.40)])]
+    with quiet_page(browser, write_page(tmp_path, tied)) as page:
+        assert page.locator("#body td.tied").count() == 4
+        assert page.locator("#body td.best").count() == 0
+        assert "Tied:" in page.inner_text("#advice") and "rank 1 – 2" in page.inner_text("#advice")
 
 
-def test_labels_of_a_picture_do_not_overlap_in_the_browsers_own_font(page) -> None:
-    boxes = [label.bounding_box() for label in page.locator("svg.wide:visible .label").all()]
-    assert len(boxes) == 12
-    for index, one in enumerate(boxes):
-        for other in boxes[:index]:
-            apart = (
-                one["x"] + one["width"] <= other["x"]
-                or other["x"] + other["width"] <= one["x"]
-                or one["y"] + one["height"] <= other["y"] + 3
-                or other["y"] + other["height"] <= one["y"] + 3
-            )
-            assert apart, (one, other)
+@pytest.mark.parametrize("reach", ["hover", "focus"])
+def test_an_absent_cell_tells_its_reason(page, reach: str) -> None:
+    absent = page.locator("#body td.absent").first
+    page.mouse.move(0, 0)
+    getattr(absent, reach)()
+    assert page.locator("#tip").is_visible()
+    reason = page.inner_text("#tip").partition("not measured: ")[2].strip()
+    assert reason and reason in absent.inner_text()
+    assert absent.get_attribute("aria-describedby") == "tip"
+    page.keyboard.press("Escape")
+    assert not page.locator("#tip").is_visible()
 
 
-def test_an_absent_cell_tells_its_reason_on_hover_and_on_focus(page) -> None:
-    absent = page.locator("#board td.absent").first
-    for reach in (absent.hover, absent.focus):
-        page.mouse.move(0, 0)
-        reach()
-        assert page.locator(".tip").is_visible()
-        assert page.inner_text(".tip").strip() in absent.inner_text()
-        page.keyboard.press("Escape")
-        assert not page.locator(".tip").is_visible()
+def test_a_measured_cell_tells_where_it_comes_from(page) -> None:
+    page.locator("#body td:has(.badge.estimated)").first.focus()
+    tip = page.inner_text("#tip")
+    for part in ("95 % interval", "n = 200", "how: estimated", "not measured by an instrument"):
+        assert part in tip
 
 
 def test_arrow_keys_move_between_cells(page) -> None:
-    page.locator("#board tbody [tabindex='0']").focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowDown")
-    place = page.evaluate(
-        "[document.activeElement.parentElement.sectionRowIndex, document.activeElement.cellIndex]"
-    )
-    assert place == [1, 1]
+    page.locator("#body [tabindex='0']").focus()
+    for key in ("ArrowRight", "ArrowDown", "End", "Control+Home"):
+        page.keyboard.press(key)
+    place = "[document.activeElement.parentElement.rowIndex, document.activeElement.cellIndex]"
+    assert page.evaluate(place) == [3, 0]
+    assert page.locator("#body [tabindex='0']").count() == 1
 
 
 def test_the_head_and_the_first_column_stay_in_sight(page) -> None:
-    page.evaluate("document.querySelector('.scroll').scrollTo(900, 200)")
+    page.evaluate("document.querySelector('#scroll').scrollTo(900, 200)")
     corner = page.locator("#board .corner").bounding_box()
-    frame = page.locator(".scroll").bounding_box()
+    frame = page.locator("#scroll").bounding_box()
     assert abs(corner["x"] - frame["x"]) < 3
     assert abs(corner["y"] - frame["y"]) < 3
-
-
-def test_a_phone_has_no_sideways_scroll_and_a_picture_of_its_own(page) -> None:
-    page.set_viewport_size({"width": 360, "height": 740})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    assert page.locator("svg.narrow:visible").count() == 1
-    assert page.locator("svg.wide:visible").count() == 0
-
-
-def test_dark_and_light_differ(browser, address: str) -> None:
-    grounds = set()
-    for scheme in ("light", "dark"):
-        opened = browser.new_page(color_scheme=scheme)
-        opened.goto(address)
-        grounds.add(opened.evaluate("getComputedStyle(document.body).backgroundColor"))
-        opened.close()
-    assert len(grounds) == 2
 
 
 def test_without_javascript_the_first_picture_and_all_numbers_are_there(browser, address) -> None:
     context = browser.new_context(java_script_enabled=False)
     opened = context.new_page()
     opened.goto(address)
-    assert opened.locator("figure.picture:visible").count() == 1
-    assert opened.locator("#board tbody tr:visible").count() == 12
+    assert opened.locator("figure svg:visible").count() == 1
+    assert opened.locator(".board tbody tr:visible").count() == 12
     assert not opened.locator("#filter").is_visible()
     context.close()
 
 
-def test_an_empty_and_a_hostile_board_run_without_an_error(browser, tmp_path: Path) -> None:
-    hostile = record("<img src=x onerror=alert(1)>", status="running")
-    for number, records in enumerate(([], [hostile])):
-        path = tmp_path / f"{number}.html"
-        path.write_text(render_leaderboard(board(records)), encoding="utf-8")
-        opened = browser.new_page()
-        troubles: list[str] = []
-        opened.on("pageerror", lambda error, seen=troubles: seen.append(str(error)))
-        opened.on("dialog", lambda dialog, seen=troubles: seen.append(dialog.message))
-        opened.goto(path.as_uri())
-        opened.fill("#filter", "x")
-        opened.close()
-        assert troubles == []
+def test_on_paper_every_model_is_there(page) -> None:
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#body tr:visible").count() == 12
+    assert not page.locator("#filter").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+def many(count: int) -> list:
+    return [
+        record(f"model-{at}", [accuracy("arc", 0.3 + 0.6 * at / count)], weights=f"w{at}")
+        for at in range(count)
+    ]
+
+
+def test_of_a_long_table_only_the_rows_in_sight_are_drawn(browser, tmp_path: Path) -> None:
+    with quiet_page(browser, write_page(tmp_path, many(300))) as page:
+        assert 10 < len(names(page)) < 60
+        assert names(page)[0] == "model-299"
+        page.evaluate("document.querySelector('#scroll').scrollTo(0, 1e6)")
+        settled(page)
+        assert names(page)[-1] == "model-0"
+        page.locator("#body [tabindex='0'], #body th").last.focus()
+        page.keyboard.press("Control+Home")
+        assert names(page)[0] == "model-299"
+        assert "model-299" in page.evaluate("document.activeElement.innerText")
+        page.keyboard.press("Control+End")
+        assert page.evaluate("document.activeElement.parentElement.ariaRowIndex") == "303"
+        heights = page.evaluate(
+            "[...document.querySelectorAll('#body tr:not(.spacer)')].map((row) => row.offsetHeight)"
+        )
+        assert set(heights) == {58}
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert len(names(page)) == 300
+
+
+def test_of_a_wide_long_table_only_the_columns_in_sight_are_drawn(browser, tmp_path: Path) -> None:
+    with quiet_page(browser, write_page(tmp_path, synthetic(210))) as page:
+        assert page.locator("#head .metrics th").count() == 41
+        assert page.locator("#body tr[aria-rowindex='4'] td").count() < 15
+        page.locator("#body [tabindex='0']").focus()
+        page.keyboard.press("End")
+        assert page.evaluate("document.activeElement.ariaColIndex") == "42"
+        last = page.locator("#head .metrics th").last.bounding_box()
+        there = page.locator("#body td:focus").bounding_box()
+        assert abs(last["x"] - there["x"]) < 2 and there["width"] == last["width"]
+        page.keyboard.press("Home")
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate("document.activeElement.ariaColIndex") == "2"
+
+
+@pytest.mark.parametrize("records", [[], [record("a", status="running")]])
+def test_a_board_of_nothing_is_quiet(browser, tmp_path: Path, records: list) -> None:
+    with quiet_page(browser, write_page(tmp_path, records)) as page:
+        page.fill("#filter", "x")
+        settled(page)
+        assert "o model" in page.inner_text("#body") and page.inner_text("#advice")

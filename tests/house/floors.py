@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 #: From the top down. An import goes to a lower floor; within a floor, only along ``BESIDE``.
 FLOORS = (
-    ("cli", "pipeline"),
+    ("api", "cli", "pipeline"),
     ("plan", "execute", "analyse", "render", "gate", "interchange"),
     ("catalog", "suites"),
     ("backends", "engine", "scorers", "meters", "stats", "store"),
@@ -26,12 +26,16 @@ BESIDE = {
 HEIGHT = {room: -floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 #: It writes tasks, texts and weights, so it sees only what those need, and nobody sees it.
 REFERENCE_MAY = {"errors", "units", "resources", "schema", "stats", "reference"}
-#: Rooms that import what is heavy when it is used; the pipeline, what tests differences (scipy).
-LAZY_ROOMS = {"catalog", "backends", "meters", "scorers", "pipeline"}
+#: Rooms that import what is heavy when it is used; the pipeline, what tests differences (scipy);
+#: the Python API, pandas, which the base install lacks.
+LAZY_ROOMS = {"catalog", "backends", "meters", "scorers", "pipeline", "api"}
 #: Of the other rooms, modules that import in a function what few of their calls need.
-LAZY_MODULES = {"slmbench.cli.compare", "slmbench.cli.gate"}
+LAZY_MODULES = {"slmbench.cli.compare", "slmbench.cli.gate", "slmbench.cli.leaderboard"}
 #: Modules that import by a computed name: the public API, the catalogue, the chosen command.
-IMPORTLIB = {"slmbench", "slmbench.catalog", "slmbench.cli.app"}
+IMPORTLIB = {
+    "slmbench", "slmbench.catalog", "slmbench.cli.app", "slmbench.cli.export",
+    "slmbench.interchange.importing",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

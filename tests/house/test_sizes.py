@@ -15,7 +15,7 @@ MOST_PARAMETERS = 7
 MOST_PIPELINE_LINES = 80
 VAGUE = {"utils", "util", "common", "helpers", "helper", "misc"}
 #: A command's parameters are its flags: typer reads them from the signature.
-FLAGS = {"slmbench.cli.run.command", "slmbench.cli.ab.command", "slmbench.cli.gate.command"}
+FLAGS = {f"slmbench.cli.{name}.command" for name in ("run", "ab", "gate", "recommend")}
 
 
 def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

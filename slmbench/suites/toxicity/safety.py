@@ -18,8 +18,8 @@ from slmbench.errors import InputError
 from slmbench.ports import Backend, Context
 from slmbench.schema.base import Absent, Interval, Measured, Measurement
 from slmbench.schema.record import Aggregation, Fingerprints, JobResult, Metric, Sample
-from slmbench.stats.interval import bootstrap_interval
 from slmbench.stats.rank_sum import RankSum, pair_share, rank_sum
+from slmbench.stats.resample import bootstrap_interval
 from slmbench.suites.taskfile import (
     DataTask,
     TextItemRow,

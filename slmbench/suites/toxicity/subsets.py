@@ -9,7 +9,8 @@ import numpy as np
 
 from slmbench.schema.base import Absent, Interval, Measured, Measurement
 from slmbench.schema.record import Aggregation, Metric, Sample
-from slmbench.stats.interval import bootstrap_interval, mean_interval, wilson
+from slmbench.stats.interval import mean_interval, wilson
+from slmbench.stats.resample import bootstrap_interval
 from slmbench.suites.taskfile import TextItemRow
 from slmbench.suites.textscores import Column, ScoreSheet
 

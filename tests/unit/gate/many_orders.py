@@ -17,9 +17,8 @@ from slmbench.stats.sequential import Bets, rejected
 from tests.unit.gate.gate_runs import make_metric
 
 PATH = "accuracy/t/acc"
-#: Fewer than the watch has, so that a thousand orders are quick: a little later, never earlier.
-STEPS = 24
-STEPS_OF_THE_WATCH = 32
+#: As many as the watch has.
+STEPS = 32
 
 
 def rule_of(margin: float) -> Rule:
@@ -47,7 +46,6 @@ def ask_in_orders(
     margin: float,
     alpha: float,
     places: np.ndarray,
-    tried: int = STEPS,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return (items asked, verdict) of each order; ``places`` has one order of the items a row.
 
@@ -57,7 +55,7 @@ def ask_in_orders(
     early, end = spend(alpha)
     threshold = float(before.mean()) - margin
     critical = float(stats.t.ppf(1.0 - end, count - 1))
-    steps = np.linspace(0.0, min(1.0, critical / math.sqrt(count)), tried)
+    steps = np.linspace(0.0, min(1.0, critical / math.sqrt(count)), STEPS)
     bets = Bets(
         (threshold + steps).tolist(), (threshold - steps).tolist(), count,
         known=before, orders=orders,

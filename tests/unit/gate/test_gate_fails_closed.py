@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 from gate_runs import make_comparison, make_metric, make_policy, make_row, make_run
@@ -14,24 +12,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from slmbench.analyse.compare import compare
-from slmbench.cli.app import dispatch
 from slmbench.errors import InputError, NotComparable
 from slmbench.gate.judge import judge
 from slmbench.schema.base import Absent, Interval, Measured
 from slmbench.schema.policy import parse_policy
 from slmbench.schema.record import Aggregation, Fingerprints, JobRecord, Metric, RunRecord, Sample
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "records_v1"
 TODAY = date(2026, 6, 1)
 PATHS = ("accuracy/arc/acc", "accuracy/boolq/acc", "latency/chat/tpot_s@p50", "memory/chat/b")
-POLICY = """
-name: closed
-rules:
-  - {metric: similarity/paraphrase/chrf, min: 0.0001}
-  - {metric: similarity/*/chrf, not_worse_than: baseline, margin: 100}
-  - {metric: toxicity/everyday/toxic_fraction, max: 1}
-"""
-
 #: A record of many parts takes minutes to shrink, and is plain enough as it is.
 any_case = settings(
     deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
@@ -251,102 +239,3 @@ def test_items_scored_as_one_are_no_gap():
     run = make_run("new", [metric], a__b={"unscored_count": 100})
     verdict = judge(make_policy({"metric": "a/b/f1", "min": 0.5}), None, run, None, TODAY)
     assert verdict.verdict == "PASS"
-
-
-def gate(folder, policy, baseline=GOLDEN, candidate=GOLDEN):
-    path = folder / "policy.yaml"
-    if isinstance(policy, bytes):
-        path.write_bytes(policy)
-    else:
-        path.write_text(policy)
-    return dispatch(
-        ["gate", str(path), "--baseline", str(baseline), "--candidate", str(candidate), "--json"]
-    )
-
-
-def broken_copy(folder, change):
-    """Copy the golden run and let ``change`` spoil its record; None leaves the record out."""
-    place = folder / "broken"
-    shutil.copytree(GOLDEN, place)
-    record = place / "run.json"
-    made = change(json.loads(record.read_text()))
-    record.unlink()
-    if made is not None:
-        record.write_text(made if isinstance(made, str) else json.dumps(made))
-    return place
-
-
-def first_job(document, suite="similarity", task="paraphrase", **update):
-    for job in document["jobs"]:
-        if (job["suite"], job["task"]) == (suite, task):
-            job.update(update)
-    return document
-
-
-BROKEN = {
-    "no record": lambda document: None,
-    "empty record": lambda document: "",
-    "half a record": lambda document: json.dumps(document)[:500],
-    "a list": lambda document: [],
-    "no jobs": lambda document: {**document, "jobs": []},
-    "no metrics": lambda document: first_job(document, metrics=[]),
-    "a failed job": lambda document: first_job(document, status="failed", reason="killed"),
-    "a job that waits": lambda document: first_job(document, status="pending"),
-    "a later schema": lambda document: {**document, "schema_version": 999},
-    "NaN": lambda document: json.dumps(document).replace('"value": 0.', '"value": NaN, "x": 0.'),
-}
-
-
-@pytest.mark.parametrize("side", ["baseline", "candidate"])
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_run_is_never_a_pass(tmp_path, capsys, name, side):
-    place = broken_copy(tmp_path, BROKEN[name])
-    code = gate(tmp_path, POLICY, **{side: place})
-    shown = capsys.readouterr()
-    assert code in (1, 2, 4), shown
-    assert "Traceback" not in shown.err and "fault of slmbench" not in shown.err
-
-
-def test_the_same_policy_passes_on_whole_runs(tmp_path, capsys):
-    assert gate(tmp_path, POLICY) == 0, capsys.readouterr()
-
-
-@settings(any_case, max_examples=20)
-@given(data=st.data())
-def test_any_policy_file_gives_a_verdict_or_exit_code_2(tmp_path, capsys, data):
-    text = POLICY.encode()
-    start = data.draw(st.integers(0, len(text)))
-    end = data.draw(st.integers(start, min(len(text), start + 30)))
-    middle = data.draw(st.binary(max_size=10) | st.sampled_from([b": ", b"\n", b"- ", b"{", b"*"]))
-    code = gate(tmp_path, text[:start] + middle + text[end:])
-    shown = capsys.readouterr()
-    assert code in (0, 1, 2, 3, 4), shown.err
-    assert "Traceback" not in shown.err
-
-
-@settings(any_case, max_examples=25)
-@given(data=st.data())
-def test_any_damage_to_a_record_gives_a_verdict_or_exit_code_2(tmp_path_factory, capsys, data):
-    folder = tmp_path_factory.mktemp("damage")
-
-    def spoil(document):
-        node = document
-        for _ in range(data.draw(st.integers(0, 6))):
-            deeper = [
-                each
-                for each in (node.values() if isinstance(node, dict) else node)
-                if isinstance(each, dict | list) and each
-            ]
-            if deeper:
-                node = data.draw(st.sampled_from(deeper))
-        key = data.draw(st.sampled_from(list(node) if isinstance(node, dict) else range(len(node))))
-        if data.draw(st.booleans()):
-            del node[key]
-        else:
-            node[key] = data.draw(st.none() | st.integers(-1, 1) | st.text(max_size=3))
-        return document
-
-    code = gate(folder, POLICY, candidate=broken_copy(folder, spoil))
-    shown = capsys.readouterr()
-    assert code in (0, 1, 2, 3, 4), shown.err
-    assert "Traceback" not in shown.err and "fault of slmbench" not in shown.err

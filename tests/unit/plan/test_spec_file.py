@@ -96,3 +96,14 @@ def test_the_cache_is_used_unless_a_file_or_a_flag_says_no(tmp_path: Path) -> No
 def test_the_command_line_alone_makes_a_spec() -> None:
     spec = make_spec({"models": ["fake:a"], "limit": 2}, BACKENDS, "the command line")
     assert spec.suites == ("accuracy",) and spec.limit == 2
+
+
+def test_a_flag_of_a_section_changes_its_own_key_only(tmp_path: Path) -> None:
+    text = WHOLE + "energy: {country: FRA, windows: 4}\nlabels: {commit: a1}\n"
+    spec = load(text, tmp_path, energy={"country": "DEU"}, labels={"branch": "main"})
+    assert (spec.energy.country, spec.energy.windows) == ("DEU", 4)
+    assert spec.labels == {"commit": "a1", "branch": "main"}
+    bare = load(WHOLE + "energy:\n", tmp_path, energy={"windows": 3})
+    assert bare.energy.windows == 3
+    with pytest.raises(InputError, match="energy"):
+        load(WHOLE + "energy: [country]\n", tmp_path, energy={"windows": 3})

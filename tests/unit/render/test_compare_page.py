@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -67,13 +70,18 @@ def test_every_section_is_there_and_every_tag_is_closed(page: Page) -> None:
 
 
 def test_hostile_text_stays_text(html: str, page: Page) -> None:
-    assert "script" not in page.tags
+    # The flips' data, and our own script.
+    assert page.tags.count("script") == 2 and len(re.findall("<script", html)) == 2
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     assert HOSTILE in page.text
-    assert "<script" not in html and "49" not in re.findall(r"\{\{.*?\}\}", page.text)
+    assert "49" not in re.findall(r"\{\{.*?\}\}", page.text)
 
 
-def test_the_page_asks_no_network_and_runs_no_script(html: str, page: Page) -> None:
+def test_the_page_asks_no_network_and_runs_only_our_script(html: str, page: Page) -> None:
+    policy = next(v for _, v in page.attributes if v and v.startswith("default-src"))
+    (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy.startswith("default-src 'none'; ") and f"script-src 'sha256-{digest}';" in policy
     assert "http:" not in html and "https:" not in html
     assert not re.search(r"@import|fetch\(|XMLHttpRequest", html)
     assert all(match.startswith("#") for match in re.findall(r"url\(([^)]*)\)", html))
@@ -118,6 +126,11 @@ def test_many_flips_are_capped_and_told() -> None:
     page = render_compare_page(comparison, curves)
     assert page.count('<article class="item">') == 30
     assert "70 items, the first 30 are here" in page
+    (data,) = re.findall(r'id="samples-data">(.*?)</script>', page, re.DOTALL)
+    told = json.loads(data)
+    assert told["total"] == 30 and told["marks"] == ["correct to wrong", "wrong to correct"]
+    assert "70 correct to wrong" in told["groups"][0][2]
+    assert [name for name, _ in told["items"][0][3]] == ["asked", "target", "baseline", "candidate"]
 
 
 def test_many_rows_are_capped_and_told() -> None:
@@ -140,7 +153,7 @@ def test_a_comparison_of_nothing_but_refusals_is_a_page_too() -> None:
     comparison, _ = pair()
     bare = {"rows": (), "flips": (), "ratios": (), "compression": None}
     page = Page(render_compare_page(comparison.model_copy(update=bare), Curves()))
-    assert page.open == [] and "svg" not in page.tags
+    assert page.open == [] and "svg" not in page.tags and "script" not in page.tags
 
 
 def test_text_and_markdown_tell_flips_ratios_and_the_report() -> None:

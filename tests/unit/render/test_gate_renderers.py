@@ -81,6 +81,8 @@ def test_junit_counts_and_types():
     suite = root.find("testsuite")
     counts = {key: suite.get(key) for key in ("tests", "failures", "skipped", "errors")}
     assert counts == {"tests": "6", "failures": "3", "skipped": "2", "errors": "0"}
+    facts = {each.get("name"): each.get("value") for each in suite.iter("property")}
+    assert (facts["items_used"], facts["items_total"]) == ("10", "20")
     types = [failure.get("type") for failure in suite.iter("failure")]
     assert types == ["FAIL", "INCONCLUSIVE", "NOT_COMPARABLE"]
     assert "waived by ann" in next(suite.iter("skipped")).get("message")

@@ -15,13 +15,13 @@ from slmbench.schema.record import Aggregation, Sample
 from slmbench.stats.interval import (
     aggregate,
     aggregate_interval,
-    bootstrap_interval,
     clustered_standard_error,
     mean_interval,
     measured,
     quantile_interval,
     wilson,
 )
+from slmbench.stats.resample import bootstrap_interval
 
 reals = st.floats(-1e6, 1e6, allow_nan=False, allow_infinity=False)
 samples_of_reals = st.lists(reals, min_size=2, max_size=60)

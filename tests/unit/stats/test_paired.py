@@ -47,7 +47,9 @@ def test_pairing_sharpens_and_clusters_widen(mmlu):
     plain, clustered = paired_difference(*mmlu[:2]), paired_difference(*mmlu)
     assert plain.standard_error == pytest.approx(0.00391, abs=5e-6)
     assert clustered.standard_error == pytest.approx(0.0208, abs=5e-5)
-    assert (clustered.clusters, clustered.df) == (57, 56.0)
+    assert clustered.clusters == 57
+    # Subjects have 100 to 1,534 questions: five of them make nearly all of the error.
+    assert clustered.df == pytest.approx(5.049, abs=1e-3)
     assert plain.difference == clustered.difference == pytest.approx(0.1250, abs=5e-5)
 
 

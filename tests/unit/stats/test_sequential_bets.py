@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slmbench.stats.interval import clustered_standard_error
-from slmbench.stats.sequential import Bets, future_error, mean_cluster_size, rejected
+from slmbench.stats.sequential import (
+    Bets,
+    future_error,
+    likely_freedom,
+    mean_cluster_size,
+    rejected,
+)
 
 scores = st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=2, max_size=6)
 
@@ -117,3 +123,10 @@ def test_clusters_make_the_guess_wide_and_few_pairs_wider() -> None:
     assert mean_cluster_size(["a", "a", None]) == pytest.approx(5 / 3)
     # Two clusters that were seen once each say nothing of what their items share.
     assert future_error([0.0, 1.0], ["c0", "c1"], labels) > true
+
+
+def test_unequal_clusters_leave_fewer_degrees_of_freedom() -> None:
+    assert likely_freedom([None] * 9) == 8.0
+    even = [str(number % 10) for number in range(50)]
+    assert likely_freedom(even) == 9.0
+    assert likely_freedom(["big"] * 40 + even[:10]) == pytest.approx(1.0, abs=0.1)

@@ -1,0 +1,84 @@
+// The board as columns of numbers: what was not measured is NaN here, and never shown as a number.
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const COUNT = DATA.count;
+const ROWS = Array.from({ length: COUNT }, (_, row) => row);
+
+// A list whose items are all equal is stored as that item.
+const item = (packed, row) => (Array.isArray(packed) ? packed[row] : packed);
+const textOf = (packed, row) => DATA.texts[item(packed, row)];
+const numbersOf = (packed) => Float64Array.from(ROWS, (row) => item(packed, row) ?? NaN);
+
+const labelOf = (row) => DATA.rows.label[row];
+const rowText = (name, row) => textOf(DATA.rows[name], row);
+const hostOf = (row) => item(DATA.rows.host, row);
+const parametersOf = (row) => item(DATA.rows.parameters, row) ?? NaN;
+
+const NO_MARKS = [];
+const MARKS = DATA.marks.map((set) =>
+  set.map(([kind, badge, meaning]) => ({
+    kind: DATA.texts[kind], badge: DATA.texts[badge], meaning: DATA.texts[meaning],
+  })));
+
+// 0: not ranked; 1: best; 2: tied with the best; 3: the best value, but others are tied with it.
+const BEST = 1, TIED = 2, TOP_OF_TIE = 3;
+
+function boardColumn(raw) {
+  const column = {
+    ...raw, unit: raw.metric === "parameter_count" && raw.unit.length < 2 ? "parameters" : raw.unit,
+    value: numbersOf(raw.value), low: numbersOf(raw.low), high: numbersOf(raw.high),
+    level: (row) => item(raw.level, row),
+    why: (row) => textOf(raw.why, row),
+    marks: (row) => MARKS[item(raw.marks, row)] ?? NO_MARKS,
+    rank: (row) => item(raw.rank, row),
+    failed: (row) => item(raw.failed, row) === 1,
+  };
+  column.facts = (row) => [
+    `n = ${item(raw.n, row)}`,
+    `how: ${textOf(raw.how, row)}`,
+    ...lineOf("source: ", textOf(raw.source, row)),
+    ...column.marks(row).map((mark) => `${mark.badge}: ${mark.meaning}`),
+    ...lineOf("note: ", textOf(raw.notes, row)),
+  ];
+  column.method = (row) => textOf(raw.method, row);
+  return column;
+}
+
+const lineOf = (head, text) => (text ? [head + text] : []);
+const has = (column, row) => !Number.isNaN(column.value[row]);
+const hasInterval = (column, row) => !Number.isNaN(column.low[row]);
+// A number without an interval has no width.
+const lowOf = (column, row) => (hasInterval(column, row) ? column.low[row] : column.value[row]);
+const highOf = (column, row) => (hasInterval(column, row) ? column.high[row] : column.value[row]);
+
+const COLUMNS = DATA.columns.map(boardColumn);
+
+// A count of bytes or parameters has no spread; any other number without an interval has one that is not known.
+const isExact = (column) => column.unit === "parameters" || (column.unit === "bytes" && !column.host);
+const spreadKnown = (column, row) => hasInterval(column, row) || isExact(column);
+const noInterval = (column) => (isExact(column) ? "exact" : "no interval");
+
+// The number of parameters is known from the model itself: it can be an axis and a budget.
+const PARAMETERS = {
+  id: "@parameters", suite: "model", task: "size", metric: "parameters", unit: "parameters",
+  scorer: "", better: -1, derived: false, host: false, role: "resource", budget: "", note: "",
+  value: Float64Array.from(ROWS, parametersOf),
+  low: new Float64Array(COUNT).fill(NaN), high: new Float64Array(COUNT).fill(NaN),
+  level: () => 0.95, why: () => "the run does not say how many parameters it has",
+  marks: () => NO_MARKS, rank: () => 0, failed: () => false, facts: () => [], method: () => "",
+};
+
+const SPECIAL = new Map([[PARAMETERS.id, PARAMETERS]]);
+const BY_ID = new Map(COLUMNS.map((column) => [column.id, column]));
+const columnOf = (id) => SPECIAL.get(id) ?? BY_ID.get(id);
+const isMeasured = (column) => column.value.some((value) => !Number.isNaN(value));
+const nameOf = (column) => `${column.task} · ${column.metric}`;
+const pathOf = (column) =>
+  column.id.startsWith("@") ? column.metric : `${column.suite}/${column.task}/${column.metric}`;
+
+// Which rows may be held against each other in a column: equal hardware where it counts.
+const groupOf = (column, row) => (column.host ? hostOf(row) : 0);
+// Numbers that are known in different ways are not ranked together.
+const knownAs = (columns, row) =>
+  [...new Set(columns.flatMap((column) =>
+    column.marks(row).filter((mark) => mark.kind !== "partial").map((mark) => mark.badge)))]
+    .sort().join("\n");
