@@ -18,10 +18,14 @@ class Look:
 
     @cached_property
     def jobs(self) -> dict[tuple[str, str], list[JobRecord]]:
-        """Return the jobs of each (suite, task); a resume may have repeated one."""
+        """Return the jobs of each (suite, task); a resume may have repeated one.
+
+        A job of a group of tasks is the job of each of them.
+        """
         found: dict[tuple[str, str], list[JobRecord]] = {}
         for job in self.record.jobs:
-            found.setdefault((job.suite, job.task), []).append(job)
+            for task in dict.fromkeys((job.task, *(metric.task for metric in job.metrics))):
+                found.setdefault((job.suite, task), []).append(job)
         return found
 
     @cached_property
@@ -30,7 +34,7 @@ class Look:
         found: dict[tuple[str, str, str], list[tuple[JobRecord, Metric]]] = {}
         for job in self.record.jobs:
             for metric in job.metrics:
-                found.setdefault((job.suite, job.task, metric.metric), []).append((job, metric))
+                found.setdefault((job.suite, metric.task, metric.metric), []).append((job, metric))
         return found
 
 

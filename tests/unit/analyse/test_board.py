@@ -153,6 +153,16 @@ def test_other_limits_are_marked_and_not_averaged() -> None:
     assert MEAN not in [column.column_id for column in made.columns]
 
 
+def test_a_job_of_a_group_fills_the_columns_of_its_tasks() -> None:
+    both = job("accuracy", "pair", {"acc": measured(0.6, 0.05)})
+    part = job("accuracy", "first", {"acc": measured(0.7, 0.05)})
+    both = both.model_copy(update={"metrics": (*both.metrics, *part.metrics)})
+    made = board([record("one", [both]), record("two", [part])])
+    assert value(made, "one", "accuracy/first/acc").value == 0.7
+    assert value(made, "one", "accuracy/pair/acc").value == 0.6
+    assert isinstance(cell(made, "two", "accuracy/pair/acc").value, Absent)
+
+
 def test_toxicity_of_two_scorers_becomes_two_columns() -> None:
     def toxic(how: str) -> object:
         return job("toxicity", "everyday", {"toxic_fraction": measured(0.1, 0.01, how=how)})
