@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,21 +12,10 @@ from slmbench.render.leaderboard import render_leaderboard
 from slmbench.schema.board import DevicePreset
 from slmbench.schema.record import RunRecord
 
-CHROMIUM = os.environ.get("SLMBENCH_CHROMIUM") or shutil.which("chromium")
-NO_CHROMIUM = "no chromium on PATH and SLMBENCH_CHROMIUM is not set"
 PHONE = DevicePreset(
     name="phone-6gb", about="A phone.", memory="host", total_bytes=6 * 2**30,
     system_bytes=3 * 2**30, runtime_bytes=2e8, source="An assumption.",
 )  # fmt: skip
-
-
-@contextmanager
-def chromium(playwright: Any) -> Iterator[Any]:
-    """Start the browser once for many pages."""
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 def write_page(folder: Path, records: Sequence[RunRecord]) -> str:

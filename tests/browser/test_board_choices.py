@@ -11,9 +11,6 @@ import pytest
 
 from slmbench.analyse.board import board
 from tests.browser.board_pages import (
-    CHROMIUM,
-    NO_CHROMIUM,
-    chromium,
     names,
     quiet_page,
     set_budget,
@@ -22,19 +19,7 @@ from tests.browser.board_pages import (
 )
 from tests.unit.render.board_records import family
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
-]
 PEAK = "memory/chat/peak_resident_bytes"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with chromium(playwright) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from slmbench.schema.base import Absent
 from tests.browser.board_pages import (
-    CHROMIUM,
-    NO_CHROMIUM,
-    chromium,
     names,
     quiet_page,
     settled,
@@ -21,12 +17,6 @@ from tests.browser.board_pages import (
 )
 from tests.unit.render.board_records import accuracy, family, job, measured, record
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
-]
 ATTACKS = (
     "</script><script>alert(1)</script>",
     "<img src=x onerror=alert(2)>",
@@ -44,12 +34,6 @@ ATTACKS = (
     "| a | b |\n| - | - |",
     "z" * 2**20,
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with chromium(playwright) as started:
-        yield started
 
 
 def hostile(at: int, text: str) -> object:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ from tests.conftest import slmbench
 
 pytest.importorskip("torch")
 pytest.importorskip("lm_eval")
-playwright = pytest.importorskip("playwright.sync_api")
 
 _MODELS = ("pico", "nano", "micro")
 _SUITES = ("accuracy", "toxicity", "similarity", "latency", "energy", "memory")
@@ -28,22 +25,16 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "board" / "index.html"
 
 
-@pytest.mark.browser
-def test_every_model_with_every_suite_and_no_request(page_file: Path) -> None:
-    chromium = os.environ.get("SLMBENCH_CHROMIUM") or shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no Chromium: install it, or name it in SLMBENCH_CHROMIUM")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        errors: list[str] = []
-        requests: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(page_file.as_uri())
-        text = page.inner_text("body")
-        browser.close()
+def test_every_model_with_every_suite_and_no_request(browser, page_file: Path) -> None:
+    page = browser.new_page()
+    errors: list[str] = []
+    requests: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(page_file.as_uri())
+    text = page.inner_text("body")
+    page.close()
     assert errors == []
     assert requests == [page_file.as_uri()]
     for name in (*_MODELS, *_SUITES):

@@ -10,10 +10,7 @@ import pytest
 from slmbench.analyse.board import board
 from tests.bench.board_page import synthetic
 from tests.browser.board_pages import (
-    CHROMIUM,
-    NO_CHROMIUM,
     cells,
-    chromium,
     column_at,
     names,
     quiet_page,
@@ -22,19 +19,7 @@ from tests.browser.board_pages import (
 )
 from tests.unit.render.board_records import accuracy, family, record
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
-]
 TPOT = "latency/summary/tpot_s"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with chromium(playwright) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

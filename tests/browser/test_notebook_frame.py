@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
-
-import pytest
 
 import slmbench
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = os.environ.get("SLMBENCH_CHROMIUM") or shutil.which("chromium")
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "records_v1"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no chromium on PATH and SLMBENCH_CHROMIUM is not set"
-    ),
-]
 
-
-def test_the_frame_shows_the_board_and_reaches_nothing_around_it(tmp_path: Path) -> None:
+def test_the_frame_shows_the_board_and_reaches_nothing_around_it(browser, tmp_path: Path) -> None:
     output = slmbench.load(GOLDEN).leaderboard("Inline board")._repr_html_()
     page_file = tmp_path / "notebook.html"
     page_file.write_text(
@@ -30,22 +17,20 @@ def test_the_frame_shows_the_board_and_reaches_nothing_around_it(tmp_path: Path)
     )
     troubles: list[str] = []
     asked: list[str] = []
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = chromium.new_page(viewport={"width": 1200, "height": 900})
-        page.on("console", lambda message: troubles.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: troubles.append(f"page error: {error}"))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(page_file.as_uri())
-        inner = page.frame_locator("iframe")
-        inner.get_by_role("heading", name="Inline board").wait_for()
-        inner.locator("#board", has_text="golden").wait_for()
-        assert page.locator("iframe").bounding_box()["height"] >= 700
-        (frame,) = page.main_frame.child_frames
-        reached = frame.evaluate(
-            "() => { try { return parent.document.title } catch (error) { return error.name } }"
-        )
-        chromium.close()
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.on("console", lambda message: troubles.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: troubles.append(f"page error: {error}"))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(page_file.as_uri())
+    inner = page.frame_locator("iframe")
+    inner.get_by_role("heading", name="Inline board").wait_for()
+    inner.locator("#board", has_text="golden").wait_for()
+    assert page.locator("iframe").bounding_box()["height"] >= 700
+    (frame,) = page.main_frame.child_frames
+    reached = frame.evaluate(
+        "() => { try { return parent.document.title } catch (error) { return error.name } }"
+    )
+    page.close()
     assert reached == "SecurityError"
     assert troubles == []
     assert [url for url in asked if not url.startswith(("data:", "about:"))] == [page_file.as_uri()]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,24 +12,7 @@ from slmbench.render.run_page import render_run_page
 from tests.unit.analyse.run_report_runs import HOSTILE, WIDE, ReportRun, quiz, report_run
 from tests.unit.render.test_run_page import data_of
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = os.environ.get("SLMBENCH_CHROMIUM") or shutil.which("chromium")
 NEEDLE = "quite another word"
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no chromium on PATH and SLMBENCH_CHROMIUM is not set"
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 def write(run: ReportRun, place: Path) -> str:
