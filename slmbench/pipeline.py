@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from slmbench.errors import ModelError, NotComparable
-from slmbench.plan.build import build, fingerprint_of, require_ready
 from slmbench.ports import Observer
 from slmbench.schema.finding import Comparison
 from slmbench.schema.plan import Plan
@@ -21,6 +20,8 @@ from slmbench.schema.verdict import Verdict
 
 def plan(spec: RunSpec) -> Plan:
     """Return what a spec would do; loads and downloads nothing."""
+    from slmbench.plan.build import build
+
     return build(spec)
 
 
@@ -32,10 +33,10 @@ def run(spec: RunSpec, store: str, observer: Observer, resume: bool = False) -> 
         SaveError: the store refused a write.
     """
     from slmbench.execute.local import LocalExecutor
+    from slmbench.plan.build import build, fingerprint_of, require_ready
     from slmbench.store.remote import open_for_writing
 
-    planned = require_ready(build(spec))
-    place, saved = open_for_writing(store, resume)
+    planned, (place, saved) = require_ready(build(spec)), open_for_writing(store, resume)
     executor = LocalExecutor(place, observer, resume, fingerprint_of, saved)
     records = executor.execute(planned)
     if executor.input_failures:
@@ -58,15 +59,14 @@ def gate(policy_path: str, baseline: str | None, candidate: str, store: str) -> 
     from slmbench.gate.policy import load_policy
     from slmbench.store.baseline_file import find_named
 
-    policy = load_policy(policy_path)
-    new = find_named(candidate, store)
+    policy, new = load_policy(policy_path), find_named(candidate, store)
     old = find_named(baseline, store) if baseline is not None else None
     comparison = None
     if old is not None:
         with suppress(NotComparable):  # the judge says so, rule by rule
             comparison = compare_runs(old, new)
-    before = old.record if old else None
-    return judge(policy, before, new.record, comparison, datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    return judge(policy, old.record if old else None, new.record, comparison, today)
 
 
 def rank(stores: list[str], folder: str, title: str = "Model leaderboard") -> Path:
@@ -76,5 +76,5 @@ def rank(stores: list[str], folder: str, title: str = "Model leaderboard") -> Pa
     from slmbench.store.pages import save_page
     from slmbench.store.reader import list_runs
 
-    records = [run.record for store in stores for run in list_runs(store)]
-    return save_page(Path(folder) / "index.html", render_leaderboard(board(records, title)))
+    page = render_leaderboard(board([r.record for s in stores for r in list_runs(s)], title))
+    return save_page(Path(folder) / "index.html", page)

@@ -55,10 +55,10 @@ def _log_difference(pair: Pair) -> tuple[Bounds | None, int | None, str]:
     """Return the ends of the interval of log(candidate / baseline), readings and method."""
     rule = pair.aggregation
     if rule is not None and rule.kind != "other":
-        before = list(score_rows(rule, pair.baseline).values())
-        after = list(score_rows(rule, pair.candidate).values())
+        before = score_rows(rule, pair.baseline)
+        after = score_rows(rule, pair.candidate)
         n = min(len(before), len(after))
-        positive = all(row[0] > 0.0 for row in [*before, *after])
+        positive = bool((before[:, 0] > 0.0).all() and (after[:, 0] > 0.0).all())
         if n >= 2 and positive:
             return _of_readings(rule, before, after, n)
     return _of_intervals(pair)
@@ -66,12 +66,12 @@ def _log_difference(pair: Pair) -> tuple[Bounds | None, int | None, str]:
 
 def _of_readings(
     rule: Aggregation,
-    before: list[tuple[float, float]],
-    after: list[tuple[float, float]],
+    before: np.ndarray,
+    after: np.ndarray,
     n: int,
 ) -> tuple[Bounds | None, int, str]:
     if rule.kind == "mean":
-        return _of_means([row[0] for row in before], [row[0] for row in after]), n, "delta method"
+        return _of_means(before[:, 0], after[:, 0]), n, "delta method"
     if too_few(rule, before) or too_few(rule, after):
         return None, n, f"{n} readings are too few for an interval of this quantile"
     made = unpaired_statistic_difference(before, after, partial(_log_statistic, rule))
@@ -82,9 +82,9 @@ def _log_statistic(rule: Aggregation, rows: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(statistic(rule, rows)))
 
 
-def _of_means(before: list[float], after: list[float]) -> Bounds:
+def _of_means(before: np.ndarray, after: np.ndarray) -> Bounds:
     """Return the interval of the log of a ratio of two means: var(log m) is about (s / m)^2 / n."""
-    sides = [np.asarray(side) for side in (before, after)]
+    sides = (before, after)
     parts = [float(side.var(ddof=1)) / side.size / float(side.mean()) ** 2 for side in sides]
     below = sum(part**2 / (side.size - 1) for part, side in zip(parts, sides, strict=True))
     df = sum(parts) ** 2 / below if below > 0.0 else None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
+
+import numpy as np
 
 from slmbench.schema.base import Measured
 from slmbench.schema.record import Aggregation, JobRecord, Metric, RunRecord, Sample
@@ -21,12 +25,67 @@ class RunData(Protocol):
 
 
 @dataclass(frozen=True)
+class Items:
+    """The scores of some samples as columns: a gate asks for the same items twenty times.
+
+    Attributes:
+        ids: of each sample once, in the order of the record.
+        clusters: of each.
+        columns: score -> (samples,), not a number where a sample has no such score.
+    """
+
+    ids: tuple[str, ...]
+    clusters: tuple[str | None, ...]
+    columns: dict[str, np.ndarray]
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Return where each id stands."""
+        return {name: place for place, name in enumerate(self.ids)}
+
+    def rows(self, aggregation: Aggregation) -> np.ndarray:
+        """Return (samples, 2): score and weight, both not a number where one of them is lacking.
+
+        The weight is 1 where the kind has none.
+        """
+        missing = np.full(len(self.ids), np.nan)
+        scores = self.columns.get(aggregation.score, missing)
+        weights = np.ones(len(self.ids))
+        if aggregation.weight is not None:
+            weights = self.columns.get(aggregation.weight, missing)
+        found = np.column_stack([scores, weights])
+        found[np.isnan(found).any(axis=1)] = np.nan
+        return found
+
+
+def items_of(samples: Sequence[Sample]) -> Items:
+    """Return samples as columns; the last of several with one id counts."""
+    unique = {sample.sample_id: sample for sample in samples}
+    columns: dict[str, np.ndarray] = {}
+    for place, sample in enumerate(unique.values()):
+        for name, score in sample.scores.items():
+            if name not in columns:
+                columns[name] = np.full(len(unique), np.nan)
+            columns[name][place] = score
+    clusters = tuple(sample.cluster for sample in unique.values())
+    return Items(tuple(unique), clusters, columns)
+
+
+@dataclass(frozen=True)
 class MetricOf:
-    """A metric together with the job and the run it came from."""
+    """A metric together with the job and the run it came from; ``kept`` is its job's `Items`."""
 
     metric: Metric
     job: JobRecord
     run: RunData
+    kept: dict[str, Items] = field(default_factory=dict, compare=False, repr=False)
+
+    def items(self) -> Items:
+        """Return the scores of `samples`, made once for all metrics of the job's task."""
+        task = self.metric.task
+        if task not in self.kept:
+            self.kept[task] = items_of(self.samples())
+        return self.kept[task]
 
     def samples(self) -> list[Sample]:
         """Return the samples of the metric's job; of a group's those of the metric's own task.
@@ -57,6 +116,8 @@ class Pair:
 
 def metrics_by_path(run: RunData) -> dict[str, MetricOf]:
     """Return every metric of a run under its full name, in the order of the jobs."""
-    return {
-        metric.path: MetricOf(metric, job, run) for job in run.record.jobs for metric in job.metrics
-    }
+    found: dict[str, MetricOf] = {}
+    for job in run.record.jobs:
+        kept: dict[str, Items] = {}
+        found |= {metric.path: MetricOf(metric, job, run, kept) for metric in job.metrics}
+    return found

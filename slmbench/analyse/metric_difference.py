@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
+from itertools import compress
 
 import numpy as np
 
 from slmbench.analyse.comparability import RESOURCE_SUITES
-from slmbench.analyse.data import MetricOf, Pair
+from slmbench.analyse.data import Items, MetricOf, Pair
 from slmbench.schema.record import Aggregation
 from slmbench.stats.difference import Difference, unknown_spread
 from slmbench.stats.interval import quantile_interval
@@ -22,8 +22,6 @@ from slmbench.stats.resampled_difference import (
     paired_statistic_difference,
     unpaired_statistic_difference,
 )
-
-Row = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -44,31 +42,33 @@ def metric_difference(pair: Pair) -> Found:
     aggregation = pair.aggregation
     if aggregation is None or aggregation.kind == "other":
         return _without_samples(pair)
-    before, after = score_rows(aggregation, pair.baseline), score_rows(aggregation, pair.candidate)
-    if not before or not after:
-        return _without_samples(pair)
     if pair.baseline.metric.suite in RESOURCE_SUITES:
-        return _unpaired(aggregation, list(before.values()), list(after.values()))
-    return _paired(pair, aggregation, before, after)
+        before, after = (score_rows(aggregation, side) for side in (pair.baseline, pair.candidate))
+        if not len(before) or not len(after):
+            return _without_samples(pair)
+        return _unpaired(aggregation, before, after)
+    return _paired(pair, aggregation)
 
 
-def _paired(
-    pair: Pair, aggregation: Aggregation, before: dict[str, Row], after: dict[str, Row]
-) -> Found:
-    ids = [key for key in before if key in after]
-    if not ids:
+def _paired(pair: Pair, aggregation: Aggregation) -> Found:
+    before, after = pair.baseline.items(), pair.candidate.items()
+    old, new = before.rows(aggregation), after.rows(aggregation)
+    scored = int(_present(old).sum() + _present(new).sum())
+    if before.ids != after.ids:
+        new = _laid_beside(before, after, new)
+    both = _present(old) & _present(new)
+    if not both.any():
         return _without_samples(pair)
-    lonely = len(before.keys() | after.keys()) - len(ids)
+    old, new = old[both], new[both]
+    lonely = scored - 2 * len(old)
     notes = [f"{lonely} items have a score in one run only"] if lonely else []
-    clusters = {sample.sample_id: sample.cluster for sample in pair.baseline.samples()}
-    labels = [clusters[key] for key in ids]
-    old, new = [before[key] for key in ids], [after[key] for key in ids]
-    if old == new and _same_model(pair):
+    labels = tuple(compress(before.clusters, both.tolist()))
+    if np.array_equal(old, new) and _same_model(pair):
         # The same weights answered alike: the difference is zero, not merely not seen.
-        zero = Difference(0.0, 0.0, 0.0, 0.0, 1.0, len(ids), True, "same model, same outcomes")
+        zero = Difference(0.0, 0.0, 0.0, 0.0, 1.0, len(old), True, "same model, same outcomes")
         return Found(zero, True, (*notes, "same model, same outcomes"))
     if aggregation.kind == "mean":
-        found = paired_difference([row[0] for row in old], [row[0] for row in new], labels)
+        found = paired_difference(old[:, 0], new[:, 0], labels)
         return Found(found, True, tuple(notes))
     if too_few(aggregation, old) or too_few(aggregation, new):
         return _short(aggregation, old, new, paired=True)
@@ -76,9 +76,21 @@ def _paired(
     return Found(paired_statistic_difference((old, new), of_rows, labels), True, tuple(notes))
 
 
-def _unpaired(aggregation: Aggregation, old: list[Row], new: list[Row]) -> Found:
+def _present(rows: np.ndarray) -> np.ndarray:
+    present: np.ndarray = ~np.isnan(rows[:, 0])
+    return present
+
+
+def _laid_beside(before: Items, after: Items, rows: np.ndarray) -> np.ndarray:
+    """Return the rows of ``after`` in the order of ``before``, not numbers where it has none."""
+    places = np.array([after.places.get(name, len(after.ids)) for name in before.ids], dtype=int)
+    beside: np.ndarray = np.vstack([rows, np.full((1, 2), np.nan)])[places]
+    return beside
+
+
+def _unpaired(aggregation: Aggregation, old: np.ndarray, new: np.ndarray) -> Found:
     if aggregation.kind == "mean":
-        found = unpaired_difference([row[0] for row in old], [row[0] for row in new])
+        found = unpaired_difference(old[:, 0], new[:, 0])
         return Found(found, True)
     if too_few(aggregation, old) or too_few(aggregation, new):
         return _short(aggregation, old, new, paired=False)
@@ -97,34 +109,27 @@ def _without_samples(pair: Pair) -> Found:
     return Found(unknown_spread(right.value - left.value, 0, False), False, ("no interval",))
 
 
-def _short(aggregation: Aggregation, old: list[Row], new: list[Row], paired: bool) -> Found:
+def _short(aggregation: Aggregation, old: np.ndarray, new: np.ndarray, paired: bool) -> Found:
     """Return the bare difference of a quantile that so few values cannot bracket."""
-    change = float(statistic(aggregation, np.array(new)) - statistic(aggregation, np.array(old)))
+    change = float(statistic(aggregation, new) - statistic(aggregation, old))
     n = min(len(old), len(new))
     kind = "median" if aggregation.kind == "median" else f"{aggregation.q} quantile"
     note = f"{n} values are too few for an interval of the {kind}"
     return Found(unknown_spread(change, n, paired), True, (note,))
 
 
-def too_few(aggregation: Aggregation, rows: list[Row]) -> bool:
+def too_few(aggregation: Aggregation, rows: np.ndarray) -> bool:
     """Say whether so few values cannot bracket the quantile that is asked for."""
     if aggregation.kind not in ("median", "quantile"):
         return False
-    return quantile_interval([row[0] for row in rows], _q(aggregation)) is None
+    return quantile_interval(rows[:, 0], _q(aggregation)) is None
 
 
-def score_rows(aggregation: Aggregation, side: MetricOf) -> dict[str, Row]:
-    """Return (score, weight) of each sample that has both; weight 1 where the kind has none."""
-    name, weight = aggregation.score, aggregation.weight
-    scored = [each for each in side.samples() if name in each.scores]
-    if weight is None:
-        values = [each.scores[name] for each in scored]
-        return dict(zip([each.sample_id for each in scored], zip(values, repeat(1.0)), strict=True))
-    return {
-        each.sample_id: (each.scores[name], each.scores[weight])
-        for each in scored
-        if weight in each.scores
-    }
+def score_rows(aggregation: Aggregation, side: MetricOf) -> np.ndarray:
+    """Return (samples, 2): score and weight of each sample that has both."""
+    rows = side.items().rows(aggregation)
+    scored: np.ndarray = rows[_present(rows)]
+    return scored
 
 
 def statistic(aggregation: Aggregation, rows: np.ndarray) -> np.ndarray:

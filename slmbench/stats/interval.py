@@ -97,7 +97,9 @@ def _proportion_interval(array: np.ndarray, clusters: Clusters | None, level: fl
     return bound.model_copy(update={"method": f"wilson, clustered, {count} clusters"})
 
 
-def quantile_interval(values: Sequence[float], q: float, level: float = 0.95) -> Interval | None:
+def quantile_interval(
+    values: Sequence[float] | np.ndarray, q: float, level: float = 0.95
+) -> Interval | None:
     """Return the order statistics that bracket a quantile, or None where n is too small for it.
 
     The number of values below the quantile is binomial(n, q) whatever the distribution

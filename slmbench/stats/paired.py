@@ -59,8 +59,8 @@ def mcnemar(gained: int, lost: int, mid_p: bool = False) -> float:
 
 
 def paired_difference(
-    baseline: Sequence[float],
-    candidate: Sequence[float],
+    baseline: Sequence[float] | np.ndarray,
+    candidate: Sequence[float] | np.ndarray,
     clusters: Clusters | None = None,
     level: float = 0.95,
 ) -> Difference:
@@ -106,7 +106,9 @@ def paired_difference(
 
 
 def unpaired_difference(
-    baseline: Sequence[float], candidate: Sequence[float], level: float = 0.95
+    baseline: Sequence[float] | np.ndarray,
+    candidate: Sequence[float] | np.ndarray,
+    level: float = 0.95,
 ) -> Difference:
     """Return mean(candidate) - mean(baseline) of two separate samples.
 

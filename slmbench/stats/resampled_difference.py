@@ -21,7 +21,7 @@ _NUMBERS_AT_ONCE = 500_000
 
 
 def paired_statistic_difference(
-    rows: tuple[Sequence[Any], Sequence[Any]],
+    rows: tuple[Sequence[Any] | np.ndarray, Sequence[Any] | np.ndarray],
     statistic: Statistic,
     clusters: Clusters | None = None,
     level: float = 0.95,
@@ -50,8 +50,8 @@ def paired_statistic_difference(
 
 
 def unpaired_statistic_difference(
-    baseline_rows: Sequence[Any],
-    candidate_rows: Sequence[Any],
+    baseline_rows: Sequence[Any] | np.ndarray,
+    candidate_rows: Sequence[Any] | np.ndarray,
     statistic: Statistic,
     level: float = 0.95,
     seed: int = 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,15 @@ def energy_of(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def cells_of(column: dict[str, Any], data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a column's cells; a list whose items are all equal is in the page as one of them."""
+    lists = {
+        name: column[name] if isinstance(column[name], list) else [column[name]] * data["count"]
+        for name in ("value", "marks", "why")
+    }
+    return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+
+
 @pytest.mark.slow
 def test_terminal_json_and_page_all_say_estimated_or_missing(tmp_path: Path) -> None:
     pytest.importorskip("lm_eval")
@@ -61,16 +71,21 @@ def test_terminal_json_and_page_all_say_estimated_or_missing(tmp_path: Path) -> 
     run(tmp_path, "fake:y", "--energy", "estimate=false")
     assert slmbench("leaderboard", "runs", "-o", "page", cwd=tmp_path).code == 0
     page = (tmp_path / "page" / "index.html").read_text("utf-8")
-    toggle = re.search(r'data-toggle="(s\d+)"[^>]*>energy<', page)
-    assert toggle is not None
-    cells = [each for each in page.split("<td")[1:] if f'data-suite="{toggle.group(1)}"' in each]
-    measured = [cell for cell in cells if cell.startswith(' class="measured')]
-    missing = [cell for cell in cells if cell.startswith(' class="absent')]
-    assert len(measured) + len(missing) == len(cells) and len(measured) >= 10 and len(missing) >= 5
-    assert all("est.</span>" in cell and "not measured by an instrument" in cell
-               for cell in measured)  # fmt: skip
-    assert all("not measured: " in cell for cell in missing)
-    assert sum("an estimate was not asked for" in cell for cell in missing) >= 5
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    data = json.loads(found.group(1))
+    cells = [cell for column in data["columns"] if column["suite"] == "energy"
+             for cell in cells_of(column, data)]  # fmt: skip
+    measured = [cell for cell in cells if cell["value"] is not None]
+    missing = [cell for cell in cells if cell["value"] is None]
+    assert len(measured) >= 10 and len(missing) >= 5
+    for cell in measured:
+        badges = {data["texts"][badge]: data["texts"][meaning] for _, badge, meaning in
+                  data["marks"][cell["marks"]]}  # fmt: skip
+        assert "not measured by an instrument" in badges["est."]
+    reasons = [data["texts"][cell["why"]] for cell in missing]
+    assert all(reasons)
+    assert sum("an estimate was not asked for" in reason for reason in reasons) >= 5
     # What a correct answer took is in the record; the board has other things to show.
     assert not [name for name in PER_CORRECT if name in page]
 

@@ -150,15 +150,19 @@ def test_a_terminal_shows_all_jobs_and_is_left_clean(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_leaves_a_clean_terminal_and_says_how_to_go_on(tmp_path: Path) -> None:
-    watched = Watched(tmp_path, *_REQUEST)
+    # The last job takes long enough for a key that a busy host hands on late.
+    request = [f"{each},latency" if "," in str(each) and "accuracy" in str(each) else each
+               for each in _REQUEST]  # fmt: skip
+    request[request.index("sentiment,everyday,summary")] = "sentiment,everyday,summary,chat"
+    watched = Watched(tmp_path, *request)
     assert watched.until("▶ toxicity/everyday"), watched.terminal.rows
     os.write(watched.main, b"\x03")
     assert watched.end() == 130
     assert watched.terminal.shows_cursor
     left = [row.removeprefix("^C") for row in watched.terminal.rows if row.strip("^C ")]
-    assert re.fullmatch(r"[12] of 3 jobs done, in \d:\d\d", left[0])
+    assert re.fullmatch(r"[123] of 4 jobs done, in \d:\d\d", left[0])
     (command,) = [row.removeprefix("Go on with: ") for row in left if row.startswith("Go on")]
-    assert command == f"slmbench {' '.join(map(str, _REQUEST))} --resume"
+    assert command == f"slmbench {' '.join(map(str, request))} --resume"
     assert "interrupted. What was recorded is intact." in left[-1] and len(left) == 3
 
 

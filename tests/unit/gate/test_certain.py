@@ -25,7 +25,7 @@ _, END = spend(ALPHA)
 
 
 @pytest.mark.parametrize("shift", [0.0, -0.01, -0.05, -0.1])
-@pytest.mark.parametrize("n", [1, 2, 5, 9, 14, 40])
+@pytest.mark.parametrize("n", [1, 2, 5, 9, 14, 20])
 def test_no_small_p_value_rises_where_more_speaks_for_it(n: int, shift: float) -> None:
     """What `certain_claim` rests on, for every table of few items."""
     p = {
@@ -41,10 +41,10 @@ def test_no_small_p_value_rises_where_more_speaks_for_it(n: int, shift: float) -
             assert all(p[each][1] <= broken + 1e-9 for each in worse if each in p), (up, down)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     st.lists(st.booleans(), min_size=4, max_size=40),
-    st.integers(0, 6),
+    st.integers(0, 5),
     st.sampled_from([0.0, 0.02, 0.05, 0.1]),
     st.data(),
 )

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
@@ -52,7 +52,8 @@ def test_every_pair_s_p_is_statsmodels_own(gsm8k, pair):
     assert found.difference == pytest.approx((GSM8K[pair[1]] - GSM8K[pair[0]]) / 100, abs=1e-4)
 
 
-@given(st.lists(st.floats(0.0, 1.0), max_size=30))
+@settings(max_examples=30)
+@given(st.lists(st.floats(0.0, 1.0), max_size=20))
 def test_holm_is_statsmodels_own(p_values):
     expected = list(multipletests(p_values, method="holm")[1]) if p_values else []
     assert holm(p_values) == pytest.approx(expected, abs=1e-12)
