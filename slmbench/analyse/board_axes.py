@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from slmbench.analyse.board_marks import host_bound
-from slmbench.analyse.board_tradeoff import judge
+from slmbench.analyse.board_tradeoff import judge, point_of
 from slmbench.errors import InputError, did_you_mean
-from slmbench.schema.base import Absent, Measured
-from slmbench.schema.board import Board, Cell, Column, Omitted, Picture, Point, Row
+from slmbench.schema.board import Board, Column, Omitted, Picture, Point
 
 
 def with_axes(board: Board, capability: str, resource: str) -> Board:
@@ -27,7 +26,10 @@ def with_axes(board: Board, capability: str, resource: str) -> Board:
     upward, across = board.columns[at], board.columns[cost_at]
     if upward.higher_is_better is not True or across.higher_is_better is not False:
         return board
-    found = [_point(row, row.cells[cost_at], row.cells[at], across) for row in board.rows]
+    found = [
+        point_of(row, row.cells[cost_at], row.cells[at], row.host if host_bound(across) else "")
+        for row in board.rows
+    ]
     picture = Picture(
         picture_id=across.column_id,
         title=f"{_name(upward)} against {_name(across)}",
@@ -61,19 +63,3 @@ def _index(board: Board, path: str) -> int:
 
 def _name(column: Column) -> str:
     return f"{column.metric.replace('_', ' ')} · {column.task}"
-
-
-def _point(row: Row, resource: Cell, capability: Cell, across: Column) -> Point | Omitted:
-    cost, worth = resource.value, capability.value
-    if isinstance(cost, Measured) and isinstance(worth, Measured):
-        return Point(
-            row_id=row.row_id,
-            label=row.label,
-            resource=cost,
-            capability=worth,
-            standing="front",
-            marks=tuple(dict.fromkeys((*resource.marks, *capability.marks))),
-            group=row.host if host_bound(across) else "",
-        )
-    reasons = [value.reason for value in (worth, cost) if isinstance(value, Absent)]
-    return Omitted(label=row.label, reason="; ".join(dict.fromkeys(reasons)))

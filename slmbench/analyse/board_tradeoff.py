@@ -53,7 +53,7 @@ def tradeoffs(
     for index, column in chosen:
         groups = hosts[index] if host_bound(column) else [""] * len(rows)
         found = [
-            _point(row, row.cells[index], row.cells[at], group)
+            point_of(row, row.cells[index], row.cells[at], group)
             for row, group in zip(rows, groups, strict=True)
         ]
         points = [each for each in found if isinstance(each, Point)]
@@ -128,7 +128,8 @@ def _marks(*cells: Cell) -> tuple[Mark, ...]:
     return tuple({mark.badge: mark for cell in cells for mark in cell.marks}.values())
 
 
-def _point(row: Row, resource: Cell, capability: Cell, group: str) -> Point | Omitted:
+def point_of(row: Row, resource: Cell, capability: Cell, group: str) -> Point | Omitted:
+    """Return a row's place in a picture, or why it has none."""
     cost, worth = resource.value, capability.value
     if isinstance(cost, Measured) and isinstance(worth, Measured):
         return Point(

@@ -87,9 +87,9 @@ def _parameters(
 
 
 def _tokens(sample: Sample) -> int | None:
-    if sample.input_tokens is None:
+    if sample.input_tokens is None or sample.output_tokens is None:
         return None
-    return sample.input_tokens + (sample.output_tokens or 0)
+    return sample.input_tokens + sample.output_tokens
 
 
 _COSTS = {"time": _time, "energy": _energy, "parameters": _parameters}

@@ -141,8 +141,7 @@ def job_metrics(place: Place, benchmark: Benchmark) -> list[Metric]:
     found.append(place.absent("itl_s", _NO_GAPS, "lower"))
     if is_load:
         found += [_rate(place, name, benchmark) for name in _RATES]
-        answered = benchmark.counted("successful") or 0
-        failed = benchmark.counted("errored") or 0
+        answered, failed = (benchmark.counted(status) for status in ("successful", "errored"))
         found.append(failed_share(place, failed, answered, "guidellm's counts"))
     return found
 

@@ -88,7 +88,11 @@ def _document(record: RunRecord, tasks: Sequence[TaskOfRun]) -> dict[str, Any]:
         "group_subtasks": {task.name: list(task.members) for task in tasks},
         "configs": {task.name: _config(task) for task in tasks if not task.members},
         "versions": {task.name: task.version for task in tasks},
-        "n-shot": {task.name: task.fewshot for task in tasks if not task.members},
+        "n-shot": {
+            task.name: task.fewshot
+            for task in tasks
+            if not task.members and task.fewshot is not None
+        },
         "higher_is_better": {
             task.name: {each.name: each.metric.higher_is_better for each in task.figures}
             for task in tasks

@@ -30,14 +30,17 @@ class FigureOfRun:
 
 @dataclass(frozen=True)
 class TaskOfRun:
-    """One task, or group with ``members``, of a run; ``counts`` are its items, before and after."""
+    """One task, or group with ``members``, of a run; ``counts`` are its items, before and after.
+
+    ``fewshot`` is None where the record doesn't tell.
+    """
 
     name: str
     figures: tuple[FigureOfRun, ...]
     members: tuple[str, ...]
     samples: tuple[Sample, ...]
     version: float | int | str | None
-    fewshot: int
+    fewshot: int | None
     counts: Mapping[str, int]
 
 
@@ -48,7 +51,7 @@ def tasks_of(run: StoredRun) -> list[TaskOfRun]:
         samples = run.samples(job.job_id)
         names = list(dict.fromkeys(metric.task for metric in job.metrics))
         for name in names:
-            task = _task(job, name, names, samples, run.record.spec.num_fewshot or 0)
+            task = _task(job, name, names, samples, run.record.spec.num_fewshot)
             if task.figures:
                 found.setdefault(task.name, task)
     return list(found.values())
@@ -79,7 +82,7 @@ def sample_rows(task: TaskOfRun) -> list[dict[str, Any]]:
 
 
 def _task(
-    job: JobRecord, name: str, names: Sequence[str], samples: Sequence[Sample], fewshot: int
+    job: JobRecord, name: str, names: Sequence[str], samples: Sequence[Sample], fewshot: int | None
 ) -> TaskOfRun:
     details = job.details
     filters = _of(details, "filters", name) or ["none"]

@@ -60,9 +60,9 @@ def time_metrics(
     place: Place, name: str, requests: Sequence[Request], qs: Sequence[float | None], source: str
 ) -> list[Metric]:
     """Return the quantiles of a time over the answered requests."""
-    timed = [each for each in requests if each.time(name) is not None]
-    values = [each.time(name) or 0.0 for each in timed]
-    groups = _grouped(timed, [[value] for value in values])
+    pairs = [(each, value) for each in requests if (value := each.time(name)) is not None]
+    values = [value for _, value in pairs]
+    groups = _grouped([each for each, _ in pairs], [[value] for value in values])
     return [place.quantile(name, values, q, "s", source, groups) for q in qs]
 
 
@@ -79,11 +79,11 @@ def gap_metrics(
     return [each.model_copy(update={"aggregation": None}) for each in found]
 
 
-def failed_share(place: Place, failed: int, answered: int, source: str) -> Metric:
-    """Return the share of requests that failed, with Wilson's interval."""
-    asked = failed + answered
-    value: Measurement = Absent(reason="the file counts no requests")
-    if asked:
+def failed_share(place: Place, failed: int | None, answered: int | None, source: str) -> Metric:
+    """Return the share of requests that failed, with Wilson's interval; None is not counted."""
+    value: Measurement = Absent(reason="the file doesn't count the requests that failed")
+    if failed is not None and answered is not None and failed + answered:
+        asked = failed + answered
         value = place.known(failed / asked, "1", source, asked, wilson(failed, asked))
     return place.metric("failed_share", value, "lower")
 

@@ -213,15 +213,15 @@ def _job(
 ) -> JobRecord:
     is_load = place.suite == "load"
     qs = LOAD_QUANTILES if is_load else LATENCY_QUANTILES
-    answered = count(document["completed"]) or 0
+    answered, asked = count(document["completed"]), count(document.get("num_prompts"))
     metrics: list[Metric] = []
     for name in (*TIMES, "itl_s"):
         metrics += _times(place, name, document, requests, qs)
     if is_load:
         metrics += [_rate(place, name, document) for name in _RATES]
         failed = count(document.get("failed"))
-        if failed is None:
-            failed = max(0, (count(document.get("num_prompts")) or answered) - answered)
+        if failed is None and asked is not None and answered is not None:
+            failed = max(0, asked - answered)
         metrics.append(failed_share(place, failed, answered, f"{TOOL}'s counts"))
     failures = sum(each.failure is not None for each in requests)
     notes = (_NO_VERSION, *([_LOCAL] if "T" not in text(document["date"]) else []))

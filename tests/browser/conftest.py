@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.browser.board_pages import quiet_page, write_page
+from tests.unit.render.board_records import family
+
 CHROMIUM = os.environ.get("SLMBENCH_CHROMIUM") or shutil.which("chromium")
 
 
@@ -28,3 +31,15 @@ def browser() -> Iterator[Any]:
         started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A leaderboard of a family of models, on disk; a file of other pages has its own."""
+    return write_page(tmp_path_factory.mktemp("board"), family())
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    with quiet_page(browser, address) as opened:
+        yield opened

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,22 +14,10 @@ from tests.browser.board_pages import (
     quiet_page,
     set_budget,
     settled,
-    write_page,
 )
 from tests.unit.render.board_records import family
 
 PEAK = "memory/chat/peak_resident_bytes"
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_page(tmp_path_factory.mktemp("board"), family())
-
-
-@pytest.fixture
-def page(browser, address: str) -> Iterator:
-    with quiet_page(browser, address) as opened:
-        yield opened
 
 
 def labels_within(column_id: str, limit: float) -> set[str]:

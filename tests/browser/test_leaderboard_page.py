@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,17 +19,6 @@ from tests.browser.board_pages import (
 from tests.unit.render.board_records import accuracy, family, record
 
 TPOT = "latency/summary/tpot_s"
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_page(tmp_path_factory.mktemp("board"), family())
-
-
-@pytest.fixture
-def page(browser, address: str) -> Iterator:
-    with quiet_page(browser, address) as opened:
-        yield opened
 
 
 def sort_by(page, column: str) -> str:

@@ -149,6 +149,13 @@ def test_a_time_that_guidellm_has_not_is_no_zero(tmp_path: Path) -> None:
     assert isinstance(numbers(read(FORM, path)[0].record)[f"{AT}/closed_4_ttft_s"], Absent)
 
 
+def test_failures_that_nobody_counted_are_no_zero(tmp_path: Path) -> None:
+    document = report(2, {"type_": "concurrent", "streams": 4})
+    del document["benchmarks"][0]["metrics"]["request_totals"]["errored"]
+    share = numbers(read(FORM, write(tmp_path, document, "benchmarks.json"))[0].record)
+    assert isinstance(share[f"{AT}/closed_4_failed_share"], Absent)
+
+
 def test_yaml_is_the_same_run_and_its_aliases_are_refused(tmp_path: Path) -> None:
     document = report(2, {"type_": "synchronous"})
     (run,) = read(FORM, write(tmp_path, document, "benchmarks.json"))

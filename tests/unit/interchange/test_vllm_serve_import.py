@@ -64,6 +64,14 @@ def test_figures_without_single_times_are_vllms_own_in_seconds() -> None:
     assert {metric.metric.startswith("open_4_") for metric in run.record.metrics} == {True}
 
 
+def test_failures_that_nobody_counted_are_no_zero(tmp_path: Path) -> None:
+    document = summary()
+    document.pop("failed", None)
+    del document["num_prompts"]
+    (run,) = read(FORM, write(tmp_path, document, "summary.json"))
+    assert isinstance(numbers(run.record)["load/vllm-serve/open_4_failed_share"], Absent)
+
+
 def test_single_requests_give_the_same_figures_with_intervals(tmp_path: Path) -> None:
     document = detailed()
     (run,) = read(FORM, write(tmp_path, document, "detailed.json"))

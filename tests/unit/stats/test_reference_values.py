@@ -53,7 +53,7 @@ def test_every_pair_s_p_is_statsmodels_own(gsm8k, pair):
 
 
 @settings(max_examples=30)
-@given(st.lists(st.floats(0.0, 1.0), max_size=20))
+@given(st.lists(st.floats(0.0, 1.0), max_size=30))
 def test_holm_is_statsmodels_own(p_values):
     expected = list(multipletests(p_values, method="holm")[1]) if p_values else []
     assert holm(p_values) == pytest.approx(expected, abs=1e-12)
