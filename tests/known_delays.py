@@ -3,7 +3,8 @@
 It runs in a process of its own: ``python -m tests.known_delays FIRST_S GAP_S SLOTS``. It speaks
 OpenAI's streamed completions; ``GET /record`` returns what it did since it was last asked, on the
 clock that all processes of the host share. ``POST /stall`` makes it hold back every token for a
-while, ``POST /fail`` makes it answer 503 to every so many-th request.
+while once so many requests have come, ``POST /fail`` makes it answer 503 to every so many-th
+request.
 """
 
 from __future__ import annotations
@@ -54,9 +55,9 @@ class KnownServer:
         rows = [Answered(a, tuple(b), tuple(c)) for a, b, c in found]
         return sorted(rows, key=lambda each: each.received_s)
 
-    def stall(self, begin_s: float, length_s: float) -> None:
-        """Send nothing from a moment of `units.clock` on, for so long."""
-        self._ask("POST", "stall", from_s=begin_s, to_s=begin_s + length_s)
+    def stall(self, after: int, length_s: float) -> None:
+        """Send nothing for so long from the moment on at which so many more requests have come."""
+        self._ask("POST", "stall", after=after, length_s=length_s)
 
     def fail(self, every: int) -> None:
         """Refuse every so many-th request; 0 refuses none."""
@@ -113,6 +114,7 @@ class _Server:
         self._slots = asyncio.Semaphore(slots or 10**6)
         self._record: list[tuple[float, list[float], list[float]]] = []
         self._stall = (0.0, 0.0)
+        self._stall_after, self._stall_s = 0, 0.0
         self._every = self._count = 0
 
     async def serve(self) -> None:
@@ -138,6 +140,9 @@ class _Server:
     ) -> None:
         if path == "/v1/completions":
             self._count += 1
+            self._stall_after -= 1
+            if self._stall_after == 0:
+                self._stall = (received_s, received_s + self._stall_s)
             if self._every and self._count % self._every == 0:
                 _send(writer, {"error": {"message": "no room"}}, "503 Service Unavailable")
             else:
@@ -149,7 +154,7 @@ class _Server:
             _send(writer, self._record)
             self._record = []
         elif path == "/stall":
-            self._stall = (asked["from_s"], asked["to_s"])
+            self._stall_after, self._stall_s = int(asked["after"]), asked["length_s"]
             _send(writer, {})
         else:
             self._every, self._count = int(asked["every"]), 0

