@@ -6,17 +6,21 @@ import math
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import llama_cpp
+import psutil
 
+from slmbench.backends import gguf_memory, gguf_shape
 from slmbench.backends.chat_template import lay_out
 from slmbench.backends.gguf_header import GgufHeader, read_header
-from slmbench.backends.gguf_native import KV_TYPES, Session, Weights
+from slmbench.backends.gguf_memory import exact
+from slmbench.backends.gguf_native import Session, Weights
 from slmbench.backends.gguf_scoring import score
 from slmbench.backends.gguf_writing import Vocabulary, write
 from slmbench.errors import InputError, ModelError
 from slmbench.ports import BackendInfo, Generation, Sampling, Tokens
-from slmbench.schema.base import Absent, Interval, Measured, Measurement
+from slmbench.schema.base import Measured, Measurement
 from slmbench.schema.model_spec import ModelSpec
 from slmbench.units import clock
 
@@ -43,11 +47,10 @@ class Gguf:
         start = clock()
         path = Path(source).expanduser()
         self._spec = spec
+        self._baseline_bytes = int(psutil.Process().memory_info().rss)
         self._header = read_header(path)
         _check(self._header, spec)
-        self._kv_type = spec.kv_dtype or (
-            "float32" if self._header.file_type == "F32" else "float16"
-        )
+        self._kv_type = gguf_shape.cache_dtype(self._header, spec.kv_dtype)
         self._gpu_layers = _gpu_layers(spec)
         self._weights = Weights(path, self._gpu_layers)
         self._session: Session | None = None
@@ -100,10 +103,30 @@ class Gguf:
         """Return weight bytes as llama.cpp counts them, file bytes, and cache bytes of a token."""
         files = sum(path.stat().st_size for path in self._header.files)
         return {
-            "weight_bytes": _exact(self._weights.byte_count, "llama.cpp's sum over all tensors"),
-            "file_bytes": _exact(files, "the GGUF file, or all its shards"),
-            "kv_bytes_per_token": self._cache_bytes_per_token(),
+            "weight_bytes": exact(self._weights.byte_count, "llama.cpp's sum over all tensors"),
+            "file_bytes": exact(files, "the GGUF file, or all its shards"),
+            "kv_bytes_per_token": gguf_memory.bytes_per_token(self._filler()),
         }
+
+    def configuration(self) -> dict[str, Any]:
+        """Return the file's sizes as a ``config.json`` has them; see `gguf_shape`."""
+        return gguf_shape.configuration(self._header)
+
+    def element_bytes(self) -> int:
+        """Return the bytes of one number of the cache."""
+        return gguf_shape.CACHE_BYTES[self._kv_type]
+
+    def cache_growth(self, contexts: Sequence[int]) -> dict[int, Measurement]:
+        """Return the bytes that llama.cpp keeps at some lengths; see `gguf_memory`."""
+        return gguf_memory.cache_growth(self._filler(), contexts)
+
+    def baseline_bytes(self) -> Measurement:
+        """Return what this process held with its libraries loaded, before any weights."""
+        source = "resident with libraries loaded, before the file was opened"
+        return Measured(
+            value=float(self._baseline_bytes), unit="bytes", n=1, interval=None, how="counter",
+            source=source,
+        )  # fmt: skip
 
     def apply_chat_template(self, messages: list[dict[str, str]], add_prompt: bool) -> str:
         """Return the prompt text of a conversation, by the file's own template.
@@ -185,25 +208,18 @@ class Gguf:
         assert self._session is not None
         return self._session
 
-    def _cache_bytes_per_token(self) -> Measurement:
-        header = self._header
-        if self._weights.keeps_state or header.of_architecture("attention.kv_lora_rank"):
-            return Absent(reason=f"{header.architecture} keeps no plain key/value cache")
-        heads = header.of_architecture("attention.head_count_kv")
-        every = header.of_architecture("attention.head_count")
-        layers = header.of_architecture("block_count")
-        embedding = header.of_architecture("embedding_length")
-        if heads is None:
-            heads = every
-        if not isinstance(layers, int) or heads is None or not isinstance(embedding, int):
-            return Absent(reason="the file does not tell the shape of its key/value cache")
-        total_heads = sum(heads) if isinstance(heads, list) else heads * layers
-        plain = embedding // (max(every) if isinstance(every, list) else every)
-        width = sum(
-            header.of_architecture(f"attention.{part}_length") or plain for part in ("key", "value")
+    def _filler(self) -> gguf_memory.Filler:
+        """Return what fills caches of its own, so that what is measured disturbs no other."""
+
+        def open_one(tokens: int, kv_type: str) -> Session:
+            cells = math.ceil(tokens / _CELL_STEP) * _CELL_STEP
+            width, threads = self._width(), self._spec.threads
+            return Session(self._weights, cells, 1, width, kv_type, threads)
+
+        kept, window = self._weights.keeps_state, self._weights.window
+        return gguf_memory.Filler(
+            open_one, self._kv_type, self.info.prefix_token_id, kept, window or None
         )
-        size = total_heads * width * KV_TYPES[self._kv_type][1]
-        return _exact(size, f"layers, heads and widths of the file, in {self._kv_type}")
 
 
 def _check(header: GgufHeader, spec: ModelSpec) -> None:
@@ -231,9 +247,3 @@ def _gpu_layers(spec: ModelSpec) -> int:
             "CPUs. Build it with CMAKE_ARGS=-DGGML_CUDA=on, or leave gpu_layers and device out."
         )
     return wanted
-
-
-def _exact(count: int, source: str) -> Measured:
-    value = float(count)
-    interval = Interval(low=value, high=value, method="exact count")
-    return Measured(value=value, unit="bytes", n=1, interval=interval, how="counted", source=source)

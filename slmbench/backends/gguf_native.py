@@ -23,8 +23,8 @@ try:
 except (OSError, RuntimeError) as error:  # its library does not fit this machine
     raise ImportError(f"llama_cpp can't be loaded: {error}") from error
 
-#: ggml's numbers of the types that a key/value cache may have here, and the bytes of a number.
-KV_TYPES = {"float32": (0, 4), "float16": (1, 2)}
+#: ggml's numbers of the types that a key/value cache may have here.
+KV_TYPES = {"float32": 0, "float16": 1}
 #: The last complaints of llama.cpp: they go into an error's text, never to the terminal.
 _said: deque[str] = deque(maxlen=8)
 _ERROR_LEVEL = 4
@@ -73,6 +73,8 @@ class Weights:
         self.byte_count = int(llama_cpp.llama_model_size(self.model))
         self.parameter_count = int(llama_cpp.llama_model_n_params(self.model))
         self.trained_length = int(llama_cpp.llama_model_n_ctx_train(self.model))
+        #: Tokens that a sliding window's layers look back; 0 where none do.
+        self.window = int(llama_cpp.llama_model_n_swa(self.model))
         self.keeps_state = bool(llama_cpp.llama_model_is_recurrent(self.model)) or bool(
             llama_cpp.llama_model_is_hybrid(self.model)
         )
@@ -164,7 +166,7 @@ class Session:
         params = llama_cpp.llama_context_default_params()
         params.n_ctx, params.n_seq_max = cells, sequences
         params.n_batch = params.n_ubatch = width
-        params.type_k = params.type_v = KV_TYPES[kv_type][0]
+        params.type_k = params.type_v = KV_TYPES[kv_type]
         params.kv_unified = params.swa_full = True
         params.offload_kqv = params.no_perf = True
         if not weights.gpu_layers:
@@ -215,6 +217,10 @@ class Session:
             for j, sequence in enumerate(step.sequences):
                 batch.seq_id[i][j] = sequence
             batch.logits[i] = step.is_asked
+
+    def state_bytes(self, sequence: int) -> int:
+        """Return the bytes that saving a sequence would take: its cache, and what describes it."""
+        return int(llama_cpp.llama_state_seq_get_size(self._context, sequence))
 
     def share(self, source: int, target: int) -> None:
         """Let a sequence begin with all that another one holds; nothing is computed."""

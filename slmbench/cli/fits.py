@@ -26,8 +26,9 @@ from slmbench.units import format_value
 
 #: Tokens of context where none are asked for; a shorter model's own length wins.
 _USUAL_TOKENS = 4096
-#: What a process with torch and transformers loaded holds before any weights (measured).
-_RUNTIME_BYTES = 500 * 2**20
+#: What a process holds before any weights, with torch and transformers loaded, or with llama.cpp
+#: (both measured on x86-64).
+_RUNTIME_BYTES, _LLAMA_BYTES = 500 * 2**20, 100 * 2**20
 _WORDS = {True: "FITS", False: "DOES_NOT_FIT", None: "UNKNOWN"}
 _EXIT_CODES = {"FITS": 0, "DOES_NOT_FIT": 1, "UNKNOWN": 3}
 
@@ -70,7 +71,7 @@ def command(
     known = load_devices(device_profile or [])
     chosen = [_named(name, known) for name in device or []]
     if budget is not None:
-        chosen.append(_budget(budget))
+        chosen.append(_budget(budget, spec.backend))
     found = estimate(spec)
     tokens = _tokens(context, found)
     rows = [_row(found.need, each, tokens) for each in chosen or known.values()]
@@ -103,7 +104,7 @@ def _named(name: str, known: dict[str, DeviceProfile]) -> DeviceProfile:
     return known[name]
 
 
-def _budget(text: str) -> DeviceProfile:
+def _budget(text: str, backend: str) -> DeviceProfile:
     try:
         total = bytes_of(text)
     except ValueError as error:
@@ -114,8 +115,10 @@ def _budget(text: str) -> DeviceProfile:
         name="budget",
         total_bytes=total,
         system_bytes=0,
-        runtime_bytes=_RUNTIME_BYTES,
-        source="--budget; 500 MiB of it are for torch and transformers",
+        runtime_bytes=_LLAMA_BYTES if backend == "gguf" else _RUNTIME_BYTES,
+        source="--budget; 100 MiB of it are for Python and llama.cpp"
+        if backend == "gguf"
+        else "--budget; 500 MiB of it are for torch and transformers",
     )
 
 
@@ -166,6 +169,7 @@ def _document(
     return {
         "model": spec.label,
         "target": spec.target,
+        "backend": spec.backend,
         "dtype": spec.dtype,
         "quantization": spec.quantization,
         "context_tokens": tokens,
@@ -181,9 +185,10 @@ def _document(
 
 def _print(document: dict[str, Any], found: SizeEstimate) -> None:
     tokens = document["context_tokens"]
+    keeper = "llama.cpp" if document["backend"] == "gguf" else "transformers"
     labels = {
         "weight_bytes": f"weights, by {found.weight_source}",
-        "kv_cache_bytes": f"key/value cache at {tokens} tokens, as transformers keeps it",
+        "kv_cache_bytes": f"key/value cache at {tokens} tokens, as {keeper} keeps it",
         "activation_bytes": "activations, estimated",
     }
     parts = Table(title=f"{document['model']}: what it takes", title_justify="left")

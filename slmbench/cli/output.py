@@ -53,7 +53,8 @@ def _value(value: Any) -> dict[str, Any]:
             "high": value.interval.high if value.interval else None,
             "n": value.n,
             "how": value.how,
+            "source": value.source,
             "absent": None,
         }
-    empty = dict.fromkeys(("value", "unit", "low", "high", "n", "how"))
+    empty = dict.fromkeys(("value", "unit", "low", "high", "n", "how", "source"))
     return {**empty, "absent": value.reason}

@@ -14,7 +14,7 @@ from slmbench.cli.progress import Bars
 from slmbench.errors import InputError
 from slmbench.plan.model_text import parse_lm_eval_model
 from slmbench.plan.spec_file import load_spec, make_spec
-from slmbench.render.terminal import failures, summary_table
+from slmbench.render.terminal import failures, notes_table, summary_table
 from slmbench.schema.record import RunRecord
 from slmbench.schema.spec import RunSpec
 from slmbench.units import parse_quantity
@@ -184,9 +184,9 @@ def report(records: list[RunRecord], store: str, json: bool) -> None:
         return
     for record in records:
         stdout.print(summary_table(record))
-        failed = failures(record)
-        if failed is not None:
-            stdout.print(failed)
+        for table in (failures(record), notes_table(record)):
+            if table is not None:
+                stdout.print(table)
         stdout.print(f"Recorded: {paths[record.run_id]}\n", markup=False, soft_wrap=True)
 
 

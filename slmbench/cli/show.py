@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from slmbench.cli.output import print_json, run_json, stdout
-from slmbench.render.terminal import failures, summary_table
+from slmbench.render.terminal import failures, notes_table, summary_table
 from slmbench.store.reader import find_run, list_runs
 
 
@@ -26,9 +26,9 @@ def command(
             print_json(run_json(found.record, found.location))
             return
         stdout.print(summary_table(found.record))
-        failed = failures(found.record)
-        if failed is not None:
-            stdout.print(failed)
+        for part in (failures(found.record), notes_table(found.record)):
+            if part is not None:
+                stdout.print(part)
         return
     runs = list_runs(store)
     if json:

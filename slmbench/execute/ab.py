@@ -185,8 +185,12 @@ def _start(pair: _Pair, stream: Stream, run: RunPlan, plan: Plan) -> dict[str, A
 def _measure(pair: _Pair, job: Job, seed: int, start_s: float, tell: Tell) -> None:
     """Take all turns of one workload, in the order that the seed gives."""
     name = job.task.name
-    message = {"kind": "workload", "job": job.model_dump(mode="json")}
-    ready = {each: _asked(pair, each, message, f"workload {name}") for each in pair.workers}
+    asked = {"kind": "workload", "job": job.model_dump(mode="json")}
+    lanes = {each: (own, len(pair.workers)) for own, each in enumerate(pair.workers)}
+    ready = {
+        each: _asked(pair, each, {**asked, "lane": lane}, f"workload {name}")
+        for each, lane in lanes.items()
+    }
     task = PairTask(
         name=name,
         workload=ready["a"]["workload"],

@@ -13,7 +13,7 @@ from slmbench.suites.energy.instrument import sensors_of
 from slmbench.suites.taskfile import task_hash, text_hash
 from slmbench.suites.timed_rounds import Round
 from slmbench.suites.workload_file import Workload, load_workload
-from slmbench.suites.workloads import ELSEWHERE, prompts_of, run_batch
+from slmbench.suites.workloads import ELSEWHERE, RoundPrompts, run_batch
 from slmbench.units import clock
 
 #: Where energy is counted a turn lasts at least this long, and so many of the sensor's ticks: it
@@ -28,14 +28,19 @@ class Turns:
 
     Args:
         job: which workload; its warm-up rounds are run at once and not timed.
+        lane: (this model's number, of so many). Each has prompts of its own, since the others may
+            be behind the same server, and that may keep what it has read.
     """
 
-    def __init__(self, job: Job, backend: Backend, context: Context) -> None:
+    def __init__(
+        self, job: Job, backend: Backend, context: Context, lane: tuple[int, int] = (0, 1)
+    ) -> None:
         """Cut the prompts, warm up and look for an energy counter."""
         path = Path(job.task.path or "")
         self._backend = backend
         self.workload, text = load_workload(path, job.task.name)
-        self._prompts = prompts_of(self.workload, text, backend)
+        self._prompts = RoundPrompts(self.workload, text, backend, context.spec.seed)
+        self._lane, self._rounds = lane, 0
         self._task_hash = task_hash(path)
         found = sensors_of(context, backend.info)
         self._meter: Meter | None = None if isinstance(found, Absent) else found
@@ -44,7 +49,7 @@ class Turns:
         if self._meter is not None:
             self._least_s = max(_COUNTED_S, _TICKS * (getattr(found, "tick_s", None) or 0.0))
         for number in range(self.workload.warmup):
-            run_batch(self.workload, self._prompts, backend)
+            self._round()
             context.progress(number + 1, self.workload.warmup)
 
     def described(self) -> dict[str, Any]:
@@ -52,7 +57,10 @@ class Turns:
         return {
             "kind": "ready",
             "workload": self.workload.model_dump(mode="json"),
-            "fingerprints": {"task": self._task_hash, "prompt": text_hash(repr(self._prompts))},
+            "fingerprints": {
+                "task": self._task_hash,
+                "prompt": text_hash(repr(self._prompts.first)),
+            },
         }
 
     def take(self) -> dict[str, Any]:
@@ -62,8 +70,7 @@ class Turns:
             self._meter.open()
         start_s = clock()
         while not rounds or clock() - start_s < self._least_s:
-            written = run_batch(self.workload, self._prompts, self._backend)
-            rounds.append(Round(tuple(each.token_times_s for each in written), None, None))
+            rounds.append(self._round())
         elapsed_s = clock() - start_s
         each = [round_scores(self.workload, one) for one in rounds]
         shared = [name for name in each[0] if all(name in one for one in each)]
@@ -76,6 +83,14 @@ class Turns:
             "unscored": unscored,
             "token_times_s": [one.times_s for one in rounds],
         }
+
+    def _round(self) -> Round:
+        """Run a round with prompts that no other round of any model has, as far as they go."""
+        own, of = self._lane
+        prompts = self._prompts.of_round(self._rounds * of + own)
+        self._rounds += 1
+        written = run_batch(self.workload, prompts, self._backend)
+        return Round(tuple(each.token_times_s for each in written), None, None)
 
     def _energy(self, rounds: int) -> tuple[dict[str, float], dict[str, str]]:
         """Return the energy of the window that is open now, or why there is none."""

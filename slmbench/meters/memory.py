@@ -151,7 +151,7 @@ def _cuda() -> Any | Absent:
     """Return ``torch.cuda`` where it can be used; torch is never imported."""
     torch = sys.modules.get("torch")
     if torch is None:
-        return Absent(reason="no GPU was used: torch isn't loaded in this process")
+        return Absent(reason="no tensors of torch on a GPU: it isn't loaded in this process")
     if not torch.cuda.is_available():
         return Absent(reason="no CUDA GPU on this host that torch can use")
     return torch.cuda
@@ -192,9 +192,12 @@ def _reserved_device() -> Measured | Absent:
 
 def _process_device() -> Measured | Absent:
     """Return what this process holds on all GPUs now, by NVML: CUDA's context and libraries too."""
-    cuda = _cuda()
-    if isinstance(cuda, Absent):
-        return cuda
+    cuda, found = _cuda(), _listed_by_nvml()
+    # llama.cpp holds memory on a GPU where torch isn't even loaded.
+    return cuda if isinstance(cuda, Absent) and isinstance(found, Absent) else found
+
+
+def _listed_by_nvml() -> Measured | Absent:
     try:
         import pynvml
     except ImportError:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slmbench.backends import gguf_shape
 from slmbench.backends.gguf_header import read_header
 from slmbench.errors import ModelError
 from slmbench.plan import checkpoint, hub
@@ -34,8 +35,6 @@ _PACKED_NAME = re.compile(
     r"|int[1-8]|fp[48]|q[1-8]_",
     re.IGNORECASE,
 )
-#: llama.cpp keeps keys and values in float16 unless it is told otherwise.
-_GGUF_CACHE_BYTES = 2
 #: Architectures of GGUF files whose layers all keep keys and values of every token.
 _GGUF_PLAIN = {
     "llama", "qwen2", "qwen3", "gpt2", "gptneox", "stablelm", "olmo2", "granite", "gemma",
@@ -163,42 +162,28 @@ def _of_name(model: ModelSpec) -> SizeEstimate:
 def _of_gguf(model: ModelSpec) -> SizeEstimate:
     """Return what a GGUF file tells of the model in it, as llama.cpp runs it."""
     header = read_header(Path(model.target).expanduser())
-    keys = {
-        "hidden_size": "embedding_length",
-        "intermediate_size": "feed_forward_length",
-        "num_hidden_layers": "block_count",
-        "num_attention_heads": "attention.head_count",
-        "num_key_value_heads": "attention.head_count_kv",
-        "head_dim": "attention.key_length",
-        "vocab_size": "vocab_size",
-        "max_position_embeddings": "context_length",
-    }
-    config: dict[str, Any] = {name: header.of_architecture(key) for name, key in keys.items()}
-    config["model_type"] = "llama"
-    cache: CacheShape | Absent = cache_shape(config, _GGUF_CACHE_BYTES)
+    config = gguf_shape.configuration(header)
+    dtype = gguf_shape.cache_dtype(header, model.kv_dtype)
+    cache = cache_shape(config, gguf_shape.CACHE_BYTES[dtype])
     if header.architecture not in _GGUF_PLAIN or header.of_architecture("attention.sliding_window"):
         cache = Absent(reason=f"no rule for the cache of the GGUF of '{header.architecture[:40]}'")
     length = model.max_length or longest_context(config)
     return SizeEstimate(
         need=Need(
             weight_bytes=header.tensor_bytes,
-            activation_bytes=activation_bytes({"vocab_size": 1, **_given(config)}, 4),
+            activation_bytes=activation_bytes({"vocab_size": 1, **config}, 4),
             cache=cache,
             max_length=length or NO_LIMIT_TOKENS,
         ),
         parameter_count=header.element_count,
         weight_source="the tensors in its file",
         max_length=length,
-        notes=("The cache is in float16, as llama.cpp keeps it by default.",),
+        notes=(f"The cache is in {dtype}. See the model's option kv_dtype.",),
     )
 
 
 def _unknown(weights: Absent, rest: Absent, count: Absent, source: str) -> SizeEstimate:
     return SizeEstimate(Need(weights, rest, rest, NO_LIMIT_TOKENS), count, source, None)
-
-
-def _given(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if value is not None}
 
 
 def _cache(config: Mapping[str, Any], dtype: str) -> CacheShape | Absent:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich.table import Table
 from rich.text import Text
 
@@ -9,9 +11,15 @@ from slmbench.schema.base import Absent
 from slmbench.schema.record import Metric, RunRecord
 from slmbench.units import format_value
 
+#: A job with more numbers missing than this, all for one reason, is shown in one line.
+_MOST_ALIKE = 5
+
 
 def summary_table(record: RunRecord) -> Table:
-    """Return every metric of a run with its interval and how it is known, or why it is absent."""
+    """Return every metric of a run with its interval and how it is known, or why it is absent.
+
+    Many numbers that one job lacks for one reason are one line: an in-process model under load.
+    """
     title = Text(f"{record.model.name} · {record.run_id}")
     table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
     table.add_column("metric", overflow="fold")
@@ -19,9 +27,31 @@ def summary_table(record: RunRecord) -> Table:
     table.add_column("interval", justify="right", style="dim")
     table.add_column("n", justify="right")
     table.add_column("how", overflow="fold")
-    for metric in record.metrics:
-        table.add_row(*_metric_cells(metric))
+    lacks = [_lack(metric) for metric in record.metrics]
+    alike = Counter(lacks)
+    told: set[tuple[str, str, str]] = set()
+    for metric, lack in zip(record.metrics, lacks, strict=True):
+        if lack is None or alike[lack] <= _MOST_ALIKE:
+            table.add_row(*_metric_cells(metric))
+        elif lack not in told:
+            told.add(lack)
+            table.add_row(*_metric_cells(metric, f" and {alike[lack] - 1} more of this job"))
     return table
+
+
+def notes_table(record: RunRecord) -> Table | None:
+    """Return what a reader should know of how the jobs went; None where there is nothing."""
+    jobs: dict[str, list[str]] = {}
+    for job in record.jobs:
+        for note in job.notes:
+            jobs.setdefault(note, []).append(f"{job.suite}/{job.task}")
+    table = Table(title=Text("Notes"), title_justify="left", header_style="bold")
+    for name in ("job", "note"):
+        table.add_column(name, overflow="fold")
+    for note, named in jobs.items():
+        more = f" and {len(named) - 1} more" if len(named) > 1 else ""
+        table.add_row(Text(named[0] + more), Text(note))
+    return table if jobs else None
 
 
 def failures(record: RunRecord) -> Table | None:
@@ -44,12 +74,18 @@ def failures(record: RunRecord) -> Table | None:
     return table if table.row_count else None
 
 
-def _metric_cells(metric: Metric) -> tuple[Text, ...]:
+def _lack(metric: Metric) -> tuple[str, str, str] | None:
+    """Return the job of a missing number and why it is missing; None where it is there."""
+    value = metric.value
+    return (metric.suite, metric.task, value.reason) if isinstance(value, Absent) else None
+
+
+def _metric_cells(metric: Metric, more: str = "") -> tuple[Text, ...]:
     """Return a row; Text, never markup, because names and reasons are untrusted."""
     value = metric.value
     if isinstance(value, Absent):
         absent = Text(value.reason, style="yellow")
-        return (Text(metric.path), Text("—", style="yellow"), Text(), Text(), absent)
+        return (Text(metric.path + more), Text("—", style="yellow"), Text(), Text(), absent)
     span = ""
     if value.interval is not None:
         ends = (value.interval.low, value.interval.high)

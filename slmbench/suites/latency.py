@@ -15,7 +15,7 @@ from slmbench.suites.process_age import process_age
 from slmbench.suites.taskfile import task_hash, text_hash
 from slmbench.suites.timed_rounds import Round, Rounds, timed_rounds
 from slmbench.suites.workload_file import Workload, load_workload
-from slmbench.suites.workloads import ELSEWHERE, prompts_of
+from slmbench.suites.workloads import ELSEWHERE, RoundPrompts
 
 _UNITS = {
     "ttft_s": "s",
@@ -48,7 +48,7 @@ class Latency:
         """Time the rounds; the time of every token is kept in raw."""
         path = Path(job.task.path or "")
         workload, text = load_workload(path, job.task.name)
-        prompts = prompts_of(workload, text, backend)
+        prompts = RoundPrompts(workload, text, backend, context.spec.seed)
         age_s = process_age()
         rounds = timed_rounds(workload, prompts, backend, context)
         samples = [_sample(workload, number, each) for number, each in enumerate(rounds.counted)]
@@ -66,7 +66,7 @@ class Latency:
             metrics=metrics,
             samples=tuple(samples),
             raw={"tokens": tuple(_rows(rounds))},
-            fingerprints=Fingerprints(task=task_hash(path), prompt=text_hash(repr(prompts))),
+            fingerprints=Fingerprints(task=task_hash(path), prompt=text_hash(repr(prompts.first))),
             notes=rounds.notes,
             details={
                 "workload": workload.model_dump(mode="json"),

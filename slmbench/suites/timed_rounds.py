@@ -9,7 +9,7 @@ from statistics import mean
 from slmbench.ports import Backend, Context
 from slmbench.stats.warm_up import warm_up
 from slmbench.suites.workload_file import Workload
-from slmbench.suites.workloads import run_batch
+from slmbench.suites.workloads import RoundPrompts, run_batch
 from slmbench.units import clock
 
 #: A series that has not settled after so many times its counted rounds will not be waited for.
@@ -79,7 +79,7 @@ class Rounds:
 
 
 def timed_rounds(
-    workload: Workload, prompts: list[list[int]], backend: Backend, context: Context
+    workload: Workload, prompts: RoundPrompts, backend: Backend, context: Context
 ) -> Rounds:
     """Run the warm-up and ``repeats`` rounds behind it.
 
@@ -89,12 +89,13 @@ def timed_rounds(
     Raises:
         InputError: the backend wrote another number of tokens.
     """
-    texts = [] if backend.info.is_remote else [backend.decode(prompt) for prompt in prompts]
+    elsewhere = backend.info.is_remote
+    texts = [] if elsewhere else [backend.decode(prompt) for prompt in prompts.first]
     repeats, rounds = workload.repeats, list[Round]()
     goal, most = workload.warmup + repeats, workload.warmup + _MOST_SHARE * repeats
     while True:
         while len(rounds) < goal:
-            rounds.append(_round(workload, prompts, texts, backend))
+            rounds.append(_round(workload, prompts.of_round(len(rounds)), texts, backend))
             context.progress(len(rounds), goal)
         found = warm_up([each.e2e_s for each in rounds])
         dropped = max(workload.warmup, found.dropped_count)
@@ -107,6 +108,11 @@ def timed_rounds(
         notes = (
             f"the times had not settled after {len(rounds)} rounds (the level last changed at "
             f"round {found.dropped_count + 1}): the last {repeats} are counted all the same",
+        )
+    if elsewhere and len(rounds) > prompts.different:
+        notes += (
+            f"the workload's text has different prompts for {prompts.different} of {len(rounds)} "
+            "rounds: a server that keeps prefixes has known the others. Give it a longer text",
         )
     settled = False if missing > 0 else found.is_settled
     return Rounds(tuple(rounds), len(rounds) - repeats, settled, notes)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import random
+
 from slmbench.errors import InputError
 from slmbench.ports import Backend, Generation, Sampling
 from slmbench.schema.base import Absent
@@ -19,22 +22,57 @@ def prompts_of(workload: Workload, text: str, backend: Backend) -> list[list[int
     Raises:
         InputError: the text is too short, or the model's context is.
     """
-    needed = workload.prompt_tokens + workload.output_tokens
-    if needed > backend.info.max_length:
-        raise InputError(
-            f"Workload '{workload.workload}' needs a context of {needed} tokens, the model has "
-            f"{backend.info.max_length}. Choose a smaller workload with --task."
+    return RoundPrompts(workload, text, backend).first
+
+
+class RoundPrompts:
+    """Prompts of exactly ``prompt_tokens`` tokens, ``batch_size`` of them in each round.
+
+    Each begins at a place of its own in the text: a server or a scheduler that keeps the prefixes
+    it has read would otherwise answer all rounds but the first from memory, and its first token
+    would seem to cost nothing. What prompts say doesn't matter, only how long they are.
+
+    Attributes:
+        first: the prompts at the beginning of the text, by which the work is known.
+        different: rounds until the prompts come again.
+
+    Raises:
+        InputError: the text is too short, or the model's context is.
+    """
+
+    def __init__(self, workload: Workload, text: str, backend: Backend, seed: int = 0) -> None:
+        """Cut nothing yet; ``seed`` says where in the text the rounds begin."""
+        needed = workload.prompt_tokens + workload.output_tokens
+        if needed > backend.info.max_length:
+            raise InputError(
+                f"Workload '{workload.workload}' needs a context of {needed} tokens, the model has "
+                f"{backend.info.max_length}. Choose a smaller workload with --task."
+            )
+        self._tokens = backend.encode(text)
+        self._size, self._count = workload.prompt_tokens, workload.batch_size
+        whole = self._size * self._count
+        if len(self._tokens) < whole:
+            raise InputError(
+                f"The text of workload '{workload.workload}' has {len(self._tokens)} tokens under "
+                f"this tokenizer, and {whole} are needed. Give it a longer text."
+            )
+        self.first = [self._from(place) for place in range(0, whole, self._size)]
+        self._places = len(self._tokens) - self._size + 1
+        self.different = self._places // self._count
+        # Far apart, and each place once before any comes again.
+        apart = round(0.618 * self._places)
+        self._step = next(
+            step for step in range(apart, apart + self._places) if math.gcd(step, self._places) == 1
         )
-    tokens = backend.encode(text)
-    size = workload.prompt_tokens
-    # Different prompts in a batch: equal ones could be shared by a server's prefix cache.
-    prompts = [tokens[i * size : (i + 1) * size] for i in range(workload.batch_size)]
-    if len(prompts[-1]) < size:
-        raise InputError(
-            f"The text of workload '{workload.workload}' has {len(tokens)} tokens under this "
-            f"tokenizer, and {size * workload.batch_size} are needed. Give it a longer text."
-        )
-    return prompts
+        self._begin = random.Random(seed).randrange(self._places)
+
+    def of_round(self, number: int) -> list[list[int]]:
+        """Return the prompts of a round; the same number has the same ones."""
+        numbers = range(number * self._count, (number + 1) * self._count)
+        return [self._from((self._begin + each * self._step) % self._places) for each in numbers]
+
+    def _from(self, place: int) -> list[int]:
+        return list(self._tokens[place : place + self._size])
 
 
 def run_round(workload: Workload, prompts: list[list[int]], backend: Backend) -> list[float]:

@@ -27,6 +27,7 @@ from slmbench.ports import Sampling
 from slmbench.reference.to_gguf import convert
 from slmbench.resources import reference_dir
 from slmbench.schema.model_spec import ModelSpec
+from slmbench.stats.interval import quantile_interval
 from slmbench.units import clock
 
 #: (seconds to the first token, seconds for each further one)
@@ -36,7 +37,7 @@ _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.jso
 
 
 def main() -> None:
-    """Print, for each peer, our median over its median, with the range of the rounds."""
+    """Print, for each peer, the median over rounds of our time over its, with its interval."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.latency_peers")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--prompt", type=int, default=256)
@@ -156,10 +157,12 @@ def _say(peer: str, found: list[tuple[Times, Times]]) -> None:
     for which, name in enumerate(("TTFT", "TPOT")):
         ratios = [ours[which] / theirs[which] for ours, theirs in found]
         middles = [1e3 * statistics.median(each[side][which] for each in found) for side in (0, 1)]
+        sure = quantile_interval(ratios, 0.5)
+        told = "too few for an interval" if sure is None else f"[{sure.low:.3f}, {sure.high:.3f}]"
         print(
-            f"{peer}: {name} {middles[0]:.2f} ms, theirs {middles[1]:.2f} ms; ratio "
-            f"{statistics.median(ratios):.3f} [{min(ratios):.3f}, {max(ratios):.3f}], "
-            f"{len(ratios)} rounds",
+            f"{peer}: {name} {middles[0]:.2f} ms, theirs {middles[1]:.2f} ms; median ratio "
+            f"{statistics.median(ratios):.3f} {told}, {len(ratios)} rounds from {min(ratios):.3f} "
+            f"to {max(ratios):.3f}",
             flush=True,
         )
 

@@ -80,7 +80,7 @@ NAMES = {
     "memory": {"weight_bytes", "file_bytes", "peak_resident_bytes", "peak_device_bytes"}
     | {"kv_bytes_per_token", "kv_cache_bytes", "kv_cache_predicted_bytes", "overhead_bytes"}
     | {"running_peak_resident_bytes", "loaded_resident_bytes", "baseline_resident_bytes"}
-    | {"peak_device_reserved_bytes", "process_device_bytes"}
+    | {"peak_device_reserved_bytes", "process_device_bytes", "activation_bytes"}
     | {f"largest_context_tokens@{each}" for each in ("phone-6gb", "gpu-24gb")},
 }
 CALIBRATION = {"brier", "ece", "ece_equal_mass", "aurc", "selective_acc@50", "selective_acc@80"}

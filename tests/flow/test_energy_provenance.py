@@ -62,6 +62,8 @@ def test_terminal_json_and_page_all_say_estimated_or_missing(tmp_path: Path) -> 
     }  # fmt: skip
     for each in metrics:
         assert each["how"] == "estimated" if each["how"] is not None else each["absent"], each
+    (request,) = [each for each in metrics if each["metric"] == "j_per_request"]
+    assert "batch 1" in request["source"] and "W per thread" in request["source"]
 
     done = run(tmp_path, "fake:x", *tariff)
     rows = [line for line in done.out.splitlines() if "energy/chat/" in line]

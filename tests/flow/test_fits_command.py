@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from slmbench.cli.app import dispatch
+from tests.served_gguf import gguf_of
 
 LLAMA: dict[str, Any] = {
     "model_type": "llama", "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008,
@@ -118,6 +119,20 @@ def test_a_reference_model_is_shown_with_every_device(capsys: pytest.CaptureFixt
     page = capsys.readouterr().out
     for word in ("weights, by the tensors in its files", "phone-6gb", "laptop-16gb", "assumption"):
         assert word in page
+
+
+def test_a_gguf_file_is_judged_as_llama_cpp_runs_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = gguf_of("pico", tmp_path)
+    for kv_dtype, element_bytes in (("float32", 4), ("float16", 2)):
+        model = f"gguf:{path},kv_dtype={kv_dtype}"
+        code, document = answer(capsys, model, "--budget", "110MiB")
+        assert (code, document["verdict"]) == (0, "FITS")
+        assert document["kv_cache_bytes"] == 320 * element_bytes * 512
+    assert dispatch(["fits", f"gguf:{path}", "--budget", "100MiB"]) == 1
+    page = capsys.readouterr().out
+    assert "as llama.cpp keeps it" in page and "100 MiB of it are for Python and llama.cpp" in page
 
 
 def test_a_users_own_device_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,8 @@ from slmbench.suites.workloads import ELSEWHERE
 
 #: Shorter windows hold too few requests, however fine the sensor is.
 _SHORTEST_CHOSEN_S = 0.5
+#: Devices whose energy can be estimated; a stand-in's has none of its own.
+_ESTIMATED = ("cpu", "none")
 
 
 def energy_meter(context: Context, info: BackendInfo) -> Meter | Absent:
@@ -23,6 +25,11 @@ def energy_meter(context: Context, info: BackendInfo) -> Meter | Absent:
         return sensors
     if not context.spec.energy.estimate:
         return Absent(reason=f"{sensors.reason}; an estimate was not asked for")
+    if info.device not in _ESTIMATED:
+        return Absent(
+            reason=f"{sensors.reason}; the estimate is of CPU time and memory, and would leave out "
+            f"what the model draws on its own device ({info.device})"
+        )
     return context.meter("estimate", cpu_power_w=context.spec.energy.cpu_power_w)
 
 

@@ -20,7 +20,7 @@ from slmbench.suites.energy.instrument import (
 from slmbench.suites.energy.windows import RULE, Window, idle_power_w, net_idle_w, quiet, work
 from slmbench.suites.taskfile import task_hash, text_hash
 from slmbench.suites.workload_file import Workload, load_workload
-from slmbench.suites.workloads import prompts_of, run_round
+from slmbench.suites.workloads import RoundPrompts, run_round
 
 Rows = tuple[dict[str, float | int | str], ...]
 
@@ -38,8 +38,8 @@ class Energy:
         """Measure the windows; every reading is kept in raw."""
         path = Path(job.task.path or "")
         workload, text = load_workload(path, job.task.name)
-        prompts = prompts_of(workload, text, backend)
-        fingerprints = Fingerprints(task=task_hash(path), prompt=text_hash(repr(prompts)))
+        prompts = RoundPrompts(workload, text, backend, context.spec.seed)
+        fingerprints = Fingerprints(task=task_hash(path), prompt=text_hash(repr(prompts.first)))
         spec = context.spec.energy
         meter = energy_meter(context, backend.info)
         length_s = meter if isinstance(meter, Absent) else window_length(spec.window_s, meter)
@@ -47,15 +47,16 @@ class Energy:
             reason = next(each for each in (meter, length_s) if isinstance(each, Absent))
             context.progress(1, 1)
             return JobResult(metrics=_without(workload, reason, context), fingerprints=fingerprints)
-        for _ in range(workload.warmup):
-            run_round(workload, prompts, backend)
+        for number in range(workload.warmup):
+            run_round(workload, prompts.of_round(number), backend)
         idle_s = length_s if spec.idle_s is None else spec.idle_s
         total = spec.windows + 2
         before = quiet(meter, idle_s)
         context.progress(1, total)
-        windows = []
+        windows: list[Window] = []
         for number in range(spec.windows):
-            windows.append(work(meter, length_s, workload, prompts, backend))
+            done = workload.warmup + sum(each.rounds for each in windows)
+            windows.append(work(meter, length_s, (workload, prompts, done), backend))
             context.progress(number + 2, total)
         after = quiet(meter, idle_s)
         context.progress(total, total)

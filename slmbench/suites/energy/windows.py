@@ -10,7 +10,7 @@ from slmbench.ports import Backend, Meter
 from slmbench.schema.base import Absent, Measured, Measurement
 from slmbench.suites.energy.instrument import elapsed_of
 from slmbench.suites.workload_file import Workload
-from slmbench.suites.workloads import run_round
+from slmbench.suites.workloads import RoundPrompts, run_round
 from slmbench.units import clock
 
 #: How much of the net power the idle power may have drifted by.
@@ -23,11 +23,12 @@ RULE = (
 
 @dataclass(frozen=True)
 class Window:
-    """One window: its energy or why there is none, its seconds and its requests."""
+    """One window: its energy or why there is none, its seconds, its requests and its rounds."""
 
     energy: Measurement
     elapsed_s: float
     requests: int = 0
+    rounds: int = 0
 
     @property
     def power_w(self) -> float | Absent:
@@ -38,18 +39,26 @@ class Window:
 
 
 def work(
-    meter: Meter, length_s: float, workload: Workload, prompts: list[list[int]], backend: Backend
+    meter: Meter, length_s: float, asked: tuple[Workload, RoundPrompts, int], backend: Backend
 ) -> Window:
-    """Run rounds of a workload until ``length_s`` seconds have passed."""
-    requests = 0
+    """Run rounds until ``length_s`` seconds have passed.
+
+    Args:
+        meter: the instrument, closed.
+        length_s: of the window, at least.
+        asked: the workload, its prompts, and how many rounds of them were run before.
+        backend: the model.
+    """
+    workload, prompts, before = asked
+    rounds = 0
     meter.open()
     start = clock()
-    while requests == 0 or clock() - start < length_s:
-        run_round(workload, prompts, backend)
-        requests += workload.batch_size
+    while rounds == 0 or clock() - start < length_s:
+        run_round(workload, prompts.of_round(before + rounds), backend)
+        rounds += 1
     elapsed = clock() - start
     energy = meter.close()["energy_j"]
-    return Window(energy, elapsed_of(meter, elapsed), requests)
+    return Window(energy, elapsed_of(meter, elapsed), rounds * workload.batch_size, rounds)
 
 
 def quiet(meter: Meter, length_s: float) -> Window:

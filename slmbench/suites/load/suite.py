@@ -22,8 +22,8 @@ from slmbench.suites.workloads import prompts_of
 
 #: Without rates, open stages arrive at these shares of the most that the closed ones were answered.
 _SHARES = (0.5, 0.75, 0.9, 1.2)
-#: Different prompts, asked in turn: a server's prefix cache then seldom knows one.
-_PROMPTS = 256
+#: Different prompts, asked in turn over all stages, so that a server's prefix cache knows none.
+_PROMPTS = 1024
 _IN_PROCESS = Absent(
     reason="this backend answers in the process that asks, one call at a time: load is of a "
     "server (--model openai:URL,model=NAME)"
@@ -74,6 +74,7 @@ class _Stages:
         self._context = context
         self._done: list[tuple[Steady, list[Outcome]]] = []
         self._lacking: list[Stage] = []
+        self._warm_ups = max(1, workload.warmup)
 
     def run(self) -> None:
         closed, opened = _stages(self._load)
@@ -111,7 +112,10 @@ class _Stages:
             samples=tuple(samples),
             raw={"requests": self._request_rows(), "tokens": self._token_rows()},
             fingerprints=fingerprints,
-            notes=tuple(note for window in windows for note in _notes(window, workload)),
+            notes=(
+                *(note for window in windows for note in _notes(window, workload)),
+                *self._known_before(),
+            ),
             details={
                 "workload": workload.model_dump(mode="json"),
                 "load": load.model_dump(mode="json"),
@@ -121,7 +125,7 @@ class _Stages:
 
     def _warm_up(self) -> None:
         """Ask a few questions that are not counted, and stop here if none is answered."""
-        count = max(1, self._workload.warmup)
+        count = self._warm_ups
         alone = self._load.model_copy(update={"requests": count, "ramp_s": 0.0})
         stage = Stage("warm_up", is_open=False, level=1)
         found = run_stage(stage, alone, self._target, self._workload, self._prompts, 0)
@@ -134,16 +138,33 @@ class _Stages:
 
     def _outcomes(self, stage: Stage) -> list[Outcome]:
         seed = f"{self._context.spec.seed}|{stage.name}"
+        begin = self._asked % len(self._prompts)
+        prompts = [*self._prompts[begin:], *self._prompts[:begin]]
         kept = self._context.checkpoint(
             stage.name,
             lambda: [
                 each.to_json()
                 for each in run_stage(
-                    stage, self._load, self._target, self._workload, self._prompts, seed
+                    stage, self._load, self._target, self._workload, prompts, seed
                 )
             ],
         )
         return [Outcome.from_json(each) for each in kept]
+
+    @property
+    def _asked(self) -> int:
+        """Return how many requests were sent so far."""
+        return self._warm_ups + sum(len(outcomes) for _, outcomes in self._done)
+
+    def _known_before(self) -> tuple[str, ...]:
+        """Return a note where prompts came again."""
+        if self._asked <= len(self._prompts):
+            return ()
+        return (
+            f"{self._asked} requests asked {len(self._prompts)} different prompts in turn: a "
+            "server that keeps prefixes may have known the later ones. Give the workload a longer "
+            "text, or measure with such a cache off",
+        )
 
     def _request_rows(self) -> Rows:
         return tuple(
@@ -182,7 +203,8 @@ def _prompts(workload: Workload, text: str, backend: Backend, seed: int) -> list
     prompts_of(workload.model_copy(update={"batch_size": 1}), text, backend)
     tokens, size = backend.encode(text), workload.prompt_tokens
     draw = random.Random(seed)
-    starts = [draw.randrange(len(tokens) - size + 1) for _ in range(_PROMPTS)]
+    places = range(len(tokens) - size + 1)
+    starts = draw.sample(places, min(_PROMPTS, len(places)))
     return [tokens[start : start + size] for start in starts]
 
 

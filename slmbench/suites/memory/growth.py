@@ -13,6 +13,8 @@ from slmbench.suites.workload_file import Workload
 _MEASURED_TOKENS = 512
 #: A prediction further than this from what was measured is not used.
 _TOLERANCE = 0.01
+_USUAL_RULE = "by the configuration, for the cache that transformers' models keep"
+_RULES = {"gguf": "by the file's head, for the cache that llama.cpp keeps"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ def grow(backend: Backend, workload: Workload) -> Growth:
     if not isinstance(backend, MemoryProbe):
         none = Absent(reason="the backend doesn't tell how its key/value cache grows")
         return Growth((), none.reason, none, none, none)
-    shape = cache_shape(backend.configuration(), backend.element_bytes())
+    config = backend.configuration()
+    shape = cache_shape(config, backend.element_bytes())
     # The last token that is written never enters the cache.
     own = workload.prompt_tokens + workload.output_tokens - 1
     longest = backend.info.max_length
@@ -53,7 +56,7 @@ def grow(backend: Backend, workload: Workload) -> Growth:
         rows=tuple(_row(n, measured.get(n), shape) for n in contexts),
         rule=shape.reason
         if isinstance(shape, Absent)
-        else "by the configuration, for the cache that transformers' models keep",
+        else _RULES.get(config.get("model_type", ""), _USUAL_RULE),
         shape=shape,
         measured_at_workload=_times(whole, workload.batch_size),
         predicted_at_workload=_predicted(shape, own, workload.batch_size),

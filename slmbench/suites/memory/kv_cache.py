@@ -3,8 +3,8 @@
 What is predicted is the cache that transformers' models keep by themselves (its ``DynamicCache``):
 a layer with a sliding window of w tokens keeps the last w - 1 of them, and Falcon's new decoder
 keeps every group's keys and values once for each head. slmbench's own engine keeps all tokens of
-a sliding window's layers, and other runtimes (llama.cpp, vLLM) share Falcon's heads, so theirs may
-be larger or smaller.
+a sliding window's layers, and other runtimes (vLLM) share Falcon's heads, so theirs may be larger
+or smaller. For a GGUF file it is the cache that llama.cpp keeps as slmbench runs it.
 """
 
 from __future__ import annotations
@@ -66,6 +66,9 @@ def cache_shape(config: Mapping[str, Any], element_bytes: int) -> CacheShape | A
         family = values.model_type
         if family in _RECURRENT:
             return _recurrent(values, element_bytes)
+        if family == "gguf":
+            # llama.cpp shares Falcon's heads, and is told here to keep all of a sliding window's.
+            return CacheShape(((values.count("cache_width") * element_bytes, None),))
         if family not in _PLAIN:
             raise UnknownSize(f"no rule for the cache of the architecture '{family[:60]}'")
         size = 2 * _kept_heads(values) * _head_size(values) * element_bytes

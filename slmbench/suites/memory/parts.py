@@ -52,6 +52,22 @@ def working(found: Mapping[str, Measurement], device: str) -> float | Absent:
     return values if isinstance(values, Absent) else max(0.0, values[0] - values[1])
 
 
+def activations(found: Mapping[str, Measurement], device: str) -> Measurement:
+    """Return what a round of the workload took beside weights and its key/value cache.
+
+    A cache that was there before the round began is none of the rise, so the figure is then too
+    small, by the cache at most, and never below zero.
+    """
+    taken, cache = working(found, device), found["kv_cache_bytes"]
+    if isinstance(taken, Absent):
+        return taken
+    if isinstance(cache, Absent):
+        return Absent(reason=f"kv_cache_bytes: {cache.reason}")
+    peak = "peak_device_bytes" if device.startswith("cuda") else "running_peak_resident_bytes"
+    source = f"{peak} less weights and all that was held before, less kv_cache_bytes"
+    return _measured(max(0.0, taken - cache.value), source)
+
+
 def _values(found: Mapping[str, Measurement], names: list[str]) -> list[float] | Absent:
     values = []
     for name in names:

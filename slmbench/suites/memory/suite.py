@@ -10,7 +10,7 @@ from slmbench.schema.plan import Job
 from slmbench.schema.record import Fingerprints, JobResult, Metric
 from slmbench.suites.memory.devices import Need, largest_context, load_devices
 from slmbench.suites.memory.growth import Growth, grow
-from slmbench.suites.memory.parts import loaded, overhead, working
+from slmbench.suites.memory.parts import activations, loaded, overhead, working
 from slmbench.suites.taskfile import task_hash, text_hash
 from slmbench.suites.workload_file import Workload, load_workload
 from slmbench.suites.workloads import ELSEWHERE, prompts_of, run_round
@@ -26,8 +26,9 @@ _ROUND = ("running_peak_resident_bytes", "loaded_resident_bytes", "baseline_resi
 class Memory:
     """One job is one workload; the plan gives it a fresh process.
 
-    ``overhead_bytes`` is the peak less weights, less the cache after the workload, less what the
-    process held before any weights: activations, the loading of weights, and all else.
+    ``activation_bytes`` is what the round's own peak rose by, less the cache. ``overhead_bytes`` is
+    the process's peak less weights, less the cache after the workload, less what it held before any
+    weights: activations, the loading of weights, and all else.
     """
 
     name = "memory"
@@ -44,6 +45,9 @@ class Memory:
         found["kv_cache_bytes"] = growth.measured_at_workload
         found["kv_cache_predicted_bytes"] = growth.predicted_at_workload
         found["overhead_bytes"] = overhead(found, backend.info.device)
+        found["activation_bytes"] = (
+            ELSEWHERE if backend.info.is_remote else activations(found, backend.info.device)
+        )
         devices = {} if backend.info.is_remote else _devices(found, growth, backend, context)
         context.progress(2, 2)
         metrics = [_metric(workload, name, value, False) for name, value in found.items()]

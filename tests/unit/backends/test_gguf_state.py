@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,14 @@ import pytest
 
 from slmbench.plan.model_text import parse_model
 from slmbench.ports import Backend, Sampling
-from slmbench.resources import reference_dir
+from slmbench.schema.base import Absent, Measured
+from tests.tiny_gguf import VOCABULARY, put_vocabulary
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("llama_cpp", reason="the extra gguf isn't installed")
 gguf = pytest.importorskip("gguf", reason="the extra gguf isn't installed")
 
-WIDTH, INNER, STATE, LAYERS, VOCABULARY = 64, 128, 16, 2, 2048
+WIDTH, INNER, STATE, LAYERS = 64, 128, 16, 2
 #: transformers' names in a layer -> GGUF's.
 NAMES = {
     "norm.weight": "attn_norm.weight", "mixer.in_proj.weight": "ssm_in.weight",
@@ -58,13 +58,6 @@ def backend(mamba: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ba
 
 
 def write(model: Any, path: Path) -> None:
-    source = reference_dir() / "pico" / "tokenizer.json"
-    if not source.is_file():
-        pytest.skip("the reference model pico has no tokenizer here")
-    raw = json.loads(source.read_text())["model"]
-    names = [""] * VOCABULARY
-    for text, number in raw["vocab"].items():
-        names[number] = text
     out = gguf.GGUFWriter(str(path), "mamba")
     out.add_file_type(0)
     out.add_context_length(512)
@@ -77,15 +70,7 @@ def write(model: Any, path: Path) -> None:
     out.add_ssm_state_size(STATE)
     out.add_ssm_time_step_rank(4)
     out.add_layer_norm_rms_eps(model.config.layer_norm_epsilon)
-    out.add_tokenizer_model("gpt2")
-    out.add_tokenizer_pre("smollm")
-    out.add_token_merges([" ".join(each) if isinstance(each, list) else each
-                          for each in raw["merges"]])  # fmt: skip
-    out.add_token_list(names)
-    out.add_token_types([3 if number < 2 else 1 for number in range(VOCABULARY)])
-    out.add_bos_token_id(0)
-    out.add_eos_token_id(1)
-    out.add_add_bos_token(False)
+    put_vocabulary(out)
     for name, values in model.state_dict().items():
         numbers = values.detach().float().numpy()
         if name == "lm_head.weight":
@@ -142,5 +127,15 @@ def test_texts_are_those_of_transformers(backend: Backend, mamba: Any, shared: i
 
 
 def test_what_it_has_not_is_absent(backend: Backend) -> None:
-    assert backend.static_memory()["kv_bytes_per_token"].kind == "absent"
+    grows = backend.static_memory()["kv_bytes_per_token"]
+    assert isinstance(grows, Absent) and "doesn't grow" in grows.reason
     assert any("read alone" in note for note in backend.notes())
+
+
+def test_its_state_is_measured_and_of_one_size(backend: Any) -> None:
+    """In float32, for each inner channel: 16 numbers of state, and 3 inputs of the convolution."""
+    found = backend.cache_growth((1, 40, 300))
+    assert all(isinstance(each, Measured) and each.interval is None for each in found.values())
+    sizes = {each.value for each in found.values()}
+    assert len(sizes) == 1
+    assert sizes.pop() == pytest.approx(LAYERS * INNER * (STATE + 3) * 4, rel=0.02)

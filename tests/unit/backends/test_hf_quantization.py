@@ -121,6 +121,25 @@ def test_a_checkpoints_own_method_needs_its_library(method: str, cure: str, tmp_
         load(config_with(tmp_path / "m", options))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quant_method": "gptq", "bits": 4, "group_size": 128, "desc_act": False},
+        {"quant_method": "awq", "bits": 4, "group_size": 64, "zero_point": True, "version": "gemm"},
+    ],
+    ids=["gptq", "awq"],
+)
+def test_a_checkpoints_own_settings_are_recorded(options: dict[str, Any], tmp_path: Path) -> None:
+    """Without its library too: other settings are another model."""
+    found = inspect(Path(config_with(tmp_path / "m", options)))
+    print_of = fingerprint(found, ModelSpec(target="m"))
+    assert json.loads(print_of.quantization) == options
+    other = inspect(Path(config_with(tmp_path / "n", {**options, "group_size": 32})))
+    assert fingerprint(other, ModelSpec(target="m")).weights != print_of.weights
+    # Packed numbers are counted as they lie in the files, not as parameters of a dtype.
+    assert weights_here(found, ModelSpec(target="m"))[0] == found.tensor_bytes
+
+
 def test_what_is_quantized_is_not_quantized_again(tmp_path: Path) -> None:
     source = config_with(tmp_path / "m", {"quant_method": "gptq", "bits": 4})
     with pytest.raises(ModelError, match=r"quantized already \(gptq\)"):

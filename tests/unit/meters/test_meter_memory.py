@@ -162,5 +162,11 @@ def test_reserved_and_process_memory_are_told_or_absent(monkeypatch: pytest.Monk
         monkeypatch.setitem(sys.modules, "pynvml", nvml)
         absent = readings()["process_device_bytes"]
         assert isinstance(absent, Absent) and why in absent.reason
+    # llama.cpp uses a GPU without torch; where nothing does, the reason is torch's.
+    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml((own, 5000)))
+    monkeypatch.setitem(sys.modules, "torch", None)
+    process = readings()["process_device_bytes"]
+    assert isinstance(process, Measured) and process.value == 5000.0
+    monkeypatch.setitem(sys.modules, "torch", fake_torch(True))
     monkeypatch.setitem(sys.modules, "pynvml", None)
     assert "pip install" in str(readings()["process_device_bytes"])

@@ -240,8 +240,14 @@ def test_the_devices_of_the_model_are_metered() -> None:
     info = Fake(ModelSpec(backend="fake", target="x"), "x").info
     for device in ("cpu", "cuda", "cuda:3", "none"):
         meter = energy_meter(Asked(), replace(info, device=device))
-        assert not isinstance(meter, Absent) and meter.how == "estimated"
+        if device in ("cpu", "none"):
+            assert not isinstance(meter, Absent) and meter.how == "estimated"
+        else:
+            assert f"own device ({device})" in reason(meter)  # type: ignore[arg-type]
     gpus = [each["zeus"]["gpu_indices"] for each in asked if "zeus" in each]
     assert gpus == [[], [0], [3], None]
+    # llama.cpp and vLLM use a GPU that torch in this process knows nothing of.
+    for device in ("gpu", "vllm", "mps"):
+        assert "would leave out" in reason(energy_meter(Asked(), replace(info, device=device)))  # type: ignore[arg-type]
     found = energy_meter(Asked(energy={"estimate": False}), replace(info, device="cpu"))
     assert "No counter is left" in reason(found)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from slmbench.schema.base import Absent, Interval, Measured, Measurement
 from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import Job
 from slmbench.schema.record import JobResult
-from slmbench.suites.memory.parts import overhead, working
+from slmbench.suites.memory.parts import activations, overhead, working
 from slmbench.suites.memory.suite import Memory
 from tests.contract.memory_context import MemoryContext
 
@@ -88,6 +88,7 @@ def test_the_peak_is_the_known_allocation_within_two_percent() -> None:
     found = values(run(Hungry()))
     rise = number(found, "running_peak_resident_bytes") - number(found, "loaded_resident_bytes")
     assert rise == pytest.approx(HELD, rel=0.02)
+    assert number(found, "activation_bytes") == pytest.approx(HELD, rel=0.02)
     assert number(found, "peak_resident_bytes") >= number(found, "running_peak_resident_bytes")
 
 
@@ -172,6 +173,13 @@ def test_on_a_gpu_the_parts_are_the_devices() -> None:
     rest = overhead(found, "cuda:0")
     assert isinstance(rest, Measured) and rest.value == 25.0
     assert working(found, "cuda:0") == 40.0
+    own = activations(found, "cuda:0")
+    assert isinstance(own, Measured) and own.value == 25.0
+    found["kv_cache_bytes"] = counted(50.0)
+    nothing = activations(found, "cuda:0")
+    assert isinstance(nothing, Measured) and nothing.value == 0.0
+    found["kv_cache_bytes"] = Absent(reason="not told")
+    assert activations(found, "cuda:0") == Absent(reason="kv_cache_bytes: not told")
     assert isinstance(working(found, "mps"), Absent)
 
 
