@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 from slmbench.analyse.data import MetricOf
 from slmbench.schema.base import Measured
 from slmbench.schema.energy_spec import PER_CORRECT
-from slmbench.schema.record import Environment, Sample
+from slmbench.schema.record import Environment, JobRecord, RunRecord, Sample
 
+#: What an importer keeps among the hardware, and is none.
+_SETTINGS = frozenset(
+    {"batch_size", "max_batch_size", "serving", "tensor_parallel", "pipeline_parallel"}
+)
+#: How an importer ends a GPU's name, so that a row tells its batch size.
+_BATCH = re.compile(r", batch \d+$")
 #: Suites whose numbers belong to a host as much as to a model.
 RESOURCE_SUITES = frozenset({"latency", "load", "energy", "memory"})
 
@@ -26,10 +33,33 @@ def why_not_comparable(baseline: MetricOf, candidate: MetricOf) -> str | None:
     )
 
 
+def asked_items(record: RunRecord, job: JobRecord) -> int | None:
+    """Return how many items a job was asked where these were not all, or None.
+
+    The first records kept the limit that was given, and not which jobs it cut short: there a job
+    that asked as many items as the limit leaves is taken to be one.
+    """
+    limit = record.spec.limit
+    if limit is None or not _may_be_cut(record, job):
+        return job.limit_items
+    return job.sample_count if limit < 1.0 or job.sample_count >= limit else None
+
+
+def _may_be_cut(record: RunRecord, job: JobRecord) -> bool:
+    """Tell whether a job's record leaves open if a limit cut it short."""
+    own = record.origin is None and record.spec.limit is not None and job.sample_count > 0
+    return own and job.limit_items is None and job.suite not in RESOURCE_SUITES
+
+
 def why_items_differ(baseline: Sequence[Sample], candidate: Sequence[Sample]) -> str | None:
     """Return how many items the two runs do not share, or None where all are the same."""
     left = {sample.sample_id: sample.content_hash for sample in baseline}
     right = {sample.sample_id: sample.content_hash for sample in candidate}
+    return why_hashes_differ(left, right)
+
+
+def why_hashes_differ(left: Mapping[str, str], right: Mapping[str, str]) -> str | None:
+    """Return what `why_items_differ` does, from the content hash of each id of the two runs."""
     if left == right:
         return None
     shared = left.keys() & right.keys()
@@ -66,10 +96,27 @@ def environment_differences(
     return found
 
 
+def machine_of(environment: Environment) -> dict[str, str]:
+    """Return the facts of the hardware without the settings that it was served with.
+
+    Some boards measure one machine with several batch sizes; their importers tell these apart as
+    they do machines, as neither's times can be held against the other's.
+    """
+    facts = {key: text for key, text in environment.hardware.items() if key not in _SETTINGS}
+    return {key: _BATCH.sub("", text) for key, text in facts.items()}
+
+
+def settings_of(environment: Environment) -> dict[str, str]:
+    """Return what an imported run was served with, which is no part of the machine."""
+    return {key: text for key, text in environment.hardware.items() if key in _SETTINGS}
+
+
 def _task_differs(before: MetricOf, after: MetricOf) -> str | None:
     baseline, candidate = before.job, after.job
     left, right = baseline.fingerprints.task, candidate.fingerprints.task
-    same = left == right and baseline.limit_items == candidate.limit_items
+    # Where a limit is not known, the items themselves tell.
+    open_ended = any(_may_be_cut(each.run.record, each.job) for each in (before, after))
+    same = left == right and (open_ended or baseline.limit_items == candidate.limit_items)
     if same or _asked_alike(before, after):
         return None
     if left != right:
@@ -120,6 +167,14 @@ def _hardware_differs(baseline: MetricOf, candidate: MetricOf) -> str | None:
     left, right = baseline.run.record.environment, candidate.run.record.environment
     if left.hardware_hash == right.hardware_hash:
         return None
+    if left.hardware and machine_of(left) == machine_of(right):
+        told = [
+            f"{key} {text or 'not told'} and {settings_of(right).get(key, 'not told')}"
+            for key, text in settings_of(left).items()
+            if text != settings_of(right).get(key)
+        ]
+        differ = f"the settings differ ({', '.join(told)})"
+        return f"{differ}, so the difference is not the model's alone"
     named = [key for key, _, _ in environment_differences(left, right) if key.startswith("hard")]
     detail = f" ({', '.join(named)})" if named else ""
     return f"the hardware differs{detail}, so the difference is not the model's alone"

@@ -6,11 +6,11 @@ from slmbench.analyse.comparability import (
     RESOURCE_SUITES,
     environment_differences,
     prompt_note,
-    why_items_differ,
+    why_hashes_differ,
     why_not_comparable,
 )
-from slmbench.analyse.data import MetricOf, Pair, RunData, metrics_by_path
-from slmbench.analyse.metric_difference import Found, metric_difference
+from slmbench.analyse.data import MetricOf, Pair, RunData, columns_of, metrics_by_path
+from slmbench.analyse.metric_difference import Found, metric_difference, score_rows
 from slmbench.errors import NotComparable
 from slmbench.schema.base import Absent, Measured
 from slmbench.schema.finding import (
@@ -20,6 +20,7 @@ from slmbench.schema.finding import (
     NotCompared,
 )
 from slmbench.schema.record import RunRecord, Sample
+from slmbench.store.columns import ScoreColumns
 
 
 class ReadOnce:
@@ -29,6 +30,7 @@ class ReadOnce:
         """Take a run of a store."""
         self._run = run
         self._read: dict[str, list[Sample]] = {}
+        self._columns: dict[str, ScoreColumns | None] = {}
         self._differ: dict[tuple[str, str], str | None] = {}
         self.record: RunRecord = run.record
 
@@ -38,13 +40,27 @@ class ReadOnce:
             self._read[job_id] = self._run.samples(job_id)
         return self._read[job_id]
 
+    def columns(self, job_id: str) -> ScoreColumns | None:
+        """Return the scores of one job as columns, where the run has them so."""
+        if job_id not in self._columns:
+            self._columns[job_id] = columns_of(self._run, job_id)
+        return self._columns[job_id]
+
     def why_items_differ(self, job_id: str, other: MetricOf) -> str | None:
         """Return why a job's items are not another's, compared once for all their metrics."""
         key = (job_id, other.job.job_id)
         if key not in self._differ:
-            before, after = self.samples(job_id), other.run.samples(other.job.job_id)
-            self._differ[key] = why_items_differ(before, after) if before and after else None
+            before, after = _hashes(self, job_id), _hashes(other.run, other.job.job_id)
+            self._differ[key] = why_hashes_differ(before, after) if before and after else None
         return self._differ[key]
+
+
+def _hashes(run: RunData, job_id: str) -> dict[str, str]:
+    """Return the content hash of each item of a job."""
+    columns = columns_of(run, job_id)
+    if columns is not None:
+        return dict(zip(columns.ids, columns.hashes, strict=True))
+    return {sample.sample_id: sample.content_hash for sample in run.samples(job_id)}
 
 
 def compare(baseline: RunData, candidate: RunData) -> Comparison:
@@ -99,6 +115,8 @@ def _compare_metric(
         return _absent_row(left, right)
     if left.metric.aggregation is not None:
         reason = baseline.why_items_differ(left.job.job_id, right)
+        reason = reason or _why_lacking(left, old, "baseline")
+        reason = reason or _why_lacking(right, new, "candidate")
         if reason is not None and left.metric.suite not in RESOURCE_SUITES:
             return _refused(left, reason)
     pair = Pair(left, right, old, new)
@@ -106,6 +124,24 @@ def _compare_metric(
     if not found.difference.is_finite:
         return _refused(left, "the difference is not a finite number")
     return _row(pair, found)
+
+
+def _why_lacking(side: MetricOf, value: Measured, name: str) -> str | None:
+    """Return why the samples of an own run can't be those of its record, or None.
+
+    A results file of another tool may hold some samples only, and is taken as it is.
+    """
+    rule = side.metric.aggregation
+    if rule is None or rule.kind == "other" or side.run.record.origin is not None:
+        return None
+    kept = side.items()
+    scored = len(score_rows(rule, side))
+    if not kept.ids or scored == value.n:
+        return None
+    return (
+        f"the {name}'s record counts {value.n} items with this score, and {scored} were kept: the "
+        "run is not whole"
+    )
 
 
 def _why_missing(here: MetricOf, lacking: RunRecord, name: str) -> str:

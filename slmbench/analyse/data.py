@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from slmbench.schema.base import Measured
 from slmbench.schema.record import Aggregation, JobRecord, Metric, RunRecord, Sample
+from slmbench.store.columns import ScoreColumns
 
 
 class RunData(Protocol):
@@ -22,6 +23,19 @@ class RunData(Protocol):
 
     def samples(self, job_id: str) -> list[Sample]:
         """Return the samples of one job, or an empty list where none were kept."""
+
+
+@runtime_checkable
+class ColumnData(Protocol):
+    """A run that can tell the scores of a job without making its samples; a store's is one."""
+
+    def columns(self, job_id: str) -> ScoreColumns | None:
+        """Return the scores of one job, or None where only its samples can tell them."""
+
+
+def columns_of(run: RunData, job_id: str) -> ScoreColumns | None:
+    """Return the scores of a run's job as columns where it has them so."""
+    return run.columns(job_id) if isinstance(run, ColumnData) else None
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,15 @@ def items_of(samples: Sequence[Sample]) -> Items:
     return Items(tuple(unique), clusters, columns)
 
 
+def own_samples(samples: Sequence[Sample], job: JobRecord, metric: Metric) -> list[Sample]:
+    """Return the samples of a job that a metric rests on: of a group's those of its own task."""
+    found = list(samples)
+    if all(other.task == metric.task for other in job.metrics):
+        return found
+    own = [sample for sample in found if sample.sample_id.startswith(f"{metric.task}/")]
+    return own or found
+
+
 @dataclass(frozen=True)
 class MetricOf:
     """A metric together with the job and the run it came from; ``kept`` is its job's `Items`."""
@@ -84,7 +107,13 @@ class MetricOf:
         """Return the scores of `samples`, made once for all metrics of the job's task."""
         task = self.metric.task
         if task not in self.kept:
-            self.kept[task] = items_of(self.samples())
+            alone = all(metric.task == task for metric in self.job.metrics)
+            found = columns_of(self.run, self.job.job_id) if alone else None
+            self.kept[task] = (
+                items_of(self.samples())
+                if found is None
+                else Items(found.ids, found.clusters, found.scores)
+            )
         return self.kept[task]
 
     def samples(self) -> list[Sample]:
@@ -92,11 +121,7 @@ class MetricOf:
 
         The samples of a job of several tasks have their task before their id.
         """
-        found = self.run.samples(self.job.job_id)
-        if all(metric.task == self.metric.task for metric in self.job.metrics):
-            return found
-        own = [sample for sample in found if sample.sample_id.startswith(f"{self.metric.task}/")]
-        return own or found
+        return own_samples(self.run.samples(self.job.job_id), self.job, self.metric)
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,8 @@ def _unpaired(aggregation: Aggregation, old: np.ndarray, new: np.ndarray) -> Fou
 
 def _without_samples(pair: Pair) -> Found:
     left, right = pair.left, pair.right
-    if left.interval and right.interval and left.interval.level == right.interval.level:
+    levels = {side.interval.level for side in (left, right) if side.interval}
+    if left.interval and right.interval and len(levels) == 1 and 0.0 < min(levels) < 1.0:
         found = difference_of_intervals(
             (left.value, left.interval.low, left.interval.high),
             (right.value, right.interval.low, right.interval.high),

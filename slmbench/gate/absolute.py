@@ -78,6 +78,13 @@ def _sides(measured: Measured, interval: Interval, limit: float) -> tuple[float,
         return max(scores[0], exact[0]), max(scores[1], exact[1])
     df = degrees_of_freedom(interval, n)
     critical = critical_value(df, interval.level)
+    bound = interval.low if limit < value else interval.high
+    if interval.method.startswith("wilson, clustered") and 0.0 < limit < 1.0 and bound != value:
+        # The bound is where the test of a share just rejects: it tells the spread at the limit.
+        spread = abs(value - bound) / critical / math.sqrt(bound * (1.0 - bound))
+        t = (value - limit) / (spread * math.sqrt(limit * (1.0 - limit)))
+        both = min(1.0, 2.0 * upper_tail(abs(t), df))
+        return (both, 1.0) if t > 0 else (1.0, both)
     at_least = _two_sided(value - limit, (value - interval.low) / critical, df, strict=False)
     below = _two_sided(limit - value, (interval.high - value) / critical, df, strict=True)
     return at_least, below

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from slmbench.gate.targets import Target
-from slmbench.schema.base import Absent, Measured
+from slmbench.schema.base import Absent, Interval, Measured
 from slmbench.schema.policy import Rule
 from slmbench.schema.record import RunRecord
 from slmbench.schema.verdict import RuleVerdict, VerdictKind
@@ -47,6 +47,8 @@ def refusal(rule: Rule, target: Target, early: RuleVerdict | None) -> RuleVerdic
         return refuse(rule, target, "FAIL", f"not measured: {value.reason}")
     if value.n < 1:
         return refuse(rule, target, "FAIL", "the value rests on no item")
+    if value.interval is not None and not is_interval(value.interval):
+        return refuse(rule, target, "FAIL", "its interval is none: the record is damaged")
     if rule.how and not any(fnmatchcase(value.how, pattern) for pattern in rule.how):
         accepted = ", ".join(rule.how)
         reason = f"known by '{value.how}', and the rule accepts only {accepted}"
@@ -61,6 +63,11 @@ def refusal(rule: Rule, target: Target, early: RuleVerdict | None) -> RuleVerdic
         )
         return refuse(rule, target, "INCONCLUSIVE", reason)
     return None
+
+
+def is_interval(interval: Interval) -> bool:
+    """Say whether the bounds are in order and the level is one."""
+    return interval.low <= interval.high and 0.0 < interval.level < 1.0
 
 
 def refuse(rule: Rule, target: Target, verdict: VerdictKind, reason: str) -> RuleVerdict:
@@ -78,14 +85,15 @@ def refuse(rule: Rule, target: Target, verdict: VerdictKind, reason: str) -> Rul
     )
 
 
-def with_gaps(verdict: RuleVerdict, rule: Rule, target: Target) -> RuleVerdict:
+def with_gaps(verdict: RuleVerdict, rule: Rule, target: Target) -> tuple[RuleVerdict, bool]:
     """Take a PASS back where items are missing: those that are there may be the easy ones.
 
     One failed item is enough, on either side of a comparison. Items that ran and got no score are
-    named, and take it back from a tenth on.
+    named, and take it back from a tenth on. Also returned: whether so much is missing that no
+    policy may let an INCONCLUSIVE pass.
     """
-    if verdict.verdict != "PASS":
-        return verdict
+    if verdict.verdict not in ("PASS", "INCONCLUSIVE"):
+        return verdict, False
     old = target.baseline_job if rule.needs_baseline else None
     gaps, grave = [], False
     for job, where in ((target.job, ""), (old, " in the baseline")):
@@ -99,10 +107,10 @@ def with_gaps(verdict: RuleVerdict, rule: Rule, target: Target) -> RuleVerdict:
             gaps.append(f"{job.unscored_count} of {job.sample_count} items have no score{where}")
             grave = grave or job.unscored_count > MOST_UNSCORED * job.sample_count
     if not gaps:
-        return verdict
+        return verdict, False
     reason = f"{verdict.reason} But {', and '.join(gaps)}."
     update = {"reason": reason, **({"verdict": "INCONCLUSIVE"} if grave else {})}
-    return verdict.model_copy(update=update)
+    return verdict.model_copy(update=update), grave
 
 
 def _scored_as_a_whole(target: Target) -> bool:

@@ -7,7 +7,7 @@ from datetime import date
 
 from slmbench.errors import InputError
 from slmbench.gate.absolute import judge_limit
-from slmbench.gate.completeness import refusal, refuse, unfinished, with_gaps
+from slmbench.gate.completeness import is_interval, refusal, refuse, unfinished, with_gaps
 from slmbench.gate.family import Evidence, early_evidence, settle_families
 from slmbench.gate.relative import Claim, judge_claim
 from slmbench.gate.sequential import Early
@@ -49,9 +49,10 @@ def judge(
     settled = iter(settle_families(tested, policy.alpha))
     verdicts: list[RuleVerdict] = []
     for (_, rule, target), result in zip(asked, results, strict=True):
+        missing = True  # what rests on no test is no doubt of a test
         if isinstance(result, Evidence):
-            result = with_gaps(next(settled), rule, target)
-        verdicts.append(_settle(result, policy, today))
+            result, missing = with_gaps(next(settled), rule, target)
+        verdicts.append(_settle(result, policy, today, missing))
     verdicts += unfinished(candidate)
     jobs = {t.job.job_id: t.job for _, _, t in asked if t.job is not None}
     return Verdict(
@@ -130,13 +131,21 @@ def _claim(rule: Rule, target: Target, against: _Against) -> Claim | RuleVerdict
     if isinstance(old.value, Absent) or row.difference is None:
         why = old.value.reason if isinstance(old.value, Absent) else row.note or "no difference"
         return refuse(rule, target, "FAIL", f"the baseline was not measured: {why}")
+    if old.value.n < 1:
+        return refuse(rule, target, "NOT_COMPARABLE", "the baseline's value rests on no item")
+    if old.value.interval is not None and not is_interval(old.value.interval):
+        reason = "the baseline's interval is none: its record is damaged"
+        return refuse(rule, target, "NOT_COMPARABLE", reason)
     return Claim(row, old, target.metric)
 
 
-def _settle(verdict: RuleVerdict, policy: Policy, today: date) -> RuleVerdict:
-    """Decide whether a verdict blocks: not for a warning, a valid waiver, or as the policy says."""
+def _settle(verdict: RuleVerdict, policy: Policy, today: date, missing: bool) -> RuleVerdict:
+    """Decide whether a verdict blocks: not for a warning, a valid waiver, or as the policy says.
+
+    What a policy says of INCONCLUSIVE is about tests that can't tell, not about missing data.
+    """
     blocking = verdict.severity == "block"
-    if verdict.verdict == "INCONCLUSIVE" and policy.on_inconclusive != "fail":
+    if verdict.verdict == "INCONCLUSIVE" and policy.on_inconclusive != "fail" and not missing:
         blocking = False
     if verdict.verdict == "PASS":
         return verdict.model_copy(update={"blocking": blocking})

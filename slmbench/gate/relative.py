@@ -15,7 +15,8 @@ from slmbench.schema.policy import Rule
 from slmbench.schema.record import Metric
 from slmbench.schema.verdict import RuleVerdict, VerdictKind
 from slmbench.stats.difference import critical_value, upper_tail
-from slmbench.stats.paired_margin import paired_margin_p
+from slmbench.stats.paired import FEW_DISCORDANT
+from slmbench.stats.paired_margin import paired_margin_p, restricted_spread
 from slmbench.units import format_value
 
 
@@ -52,7 +53,8 @@ def judge_claim(rule: Rule, claim: Claim) -> Evidence:
     ``better_than``: "not better") at alpha (Wellek 2010, "Testing statistical hypotheses of
     equivalence and noninferiority", chapter 2). FAIL: the opposite test rejects "no worse than the
     margin" at alpha. Otherwise INCONCLUSIVE. Outcomes that are 0 or 1 and independent get the test
-    of `stats.paired_margin`; all others Student's t with the interval's own half-widths.
+    of `stats.paired_margin`; all others Student's t with the interval's own half-widths, which for
+    clustered outcomes have the spread at the margin (`restricted_spread`).
     A difference without any spread (bytes) decides by itself and is no test.
 
     Raises:
@@ -90,7 +92,11 @@ def _prepare(rule: Rule, claim: Claim) -> _Test:
     # comparison found right (few clusters, skewed resamples), which the plain error lacks.
     # The plain error is the least, because an interval that ends at -1 or 1 is cut short there.
     critical, least = critical_value(row.df), row.standard_error or 0.0
-    below, above = (max(side / critical, least) + margin_error for side in (below, above))
+    below, above = (max(side / critical, least) for side in (below, above))
+    if row.gained_count is not None and row.clusters is not None:
+        more, spread = _spread_at(row, margin)
+        below, above = below * more, above * spread
+    below, above = below + margin_error, above + margin_error
     strict = rule.better_than is not None
     kept = _one_sided(gain + margin, below, row.df, strict)
     broken = _one_sided(-gain - margin, above, row.df, not strict)
@@ -102,10 +108,27 @@ def _prepare(rule: Rule, claim: Claim) -> _Test:
 
 
 def _of_outcomes(row: CompareRow, margin: float) -> tuple[float, float]:
-    gained, lost, n = row.gained_count or 0, row.lost_count or 0, row.n or 1
+    return paired_margin_p(*_counts(row), -min(margin, 1.0))
+
+
+def _spread_at(row: CompareRow, margin: float) -> tuple[float, float]:
+    """Return by what the errors of clustered outcomes grow, for "kept" and for "broken".
+
+    It is never less than 1 for "kept", nor where so few outcomes changed that the error was
+    widened already.
+    """
+    gained, lost, n = _counts(row)
+    spread = restricted_spread(gained, lost, n, -min(margin, 1.0))
+    more = max(spread, 1.0)
+    return more, more if gained + lost < FEW_DISCORDANT else spread
+
+
+def _counts(row: CompareRow) -> tuple[int, int, int]:
+    """Return (items that are better, items that are worse, all items)."""
+    better, worse = row.gained_count or 0, row.lost_count or 0
     if not row.higher_is_better:
-        gained, lost = lost, gained
-    return paired_margin_p(gained, lost, n, -min(margin, 1.0))
+        better, worse = worse, better
+    return better, worse, row.n or 1
 
 
 def _one_sided(distance: float, error: float, df: float | None, strict: bool) -> float:

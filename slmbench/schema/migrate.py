@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +15,26 @@ from slmbench.schema.record import SCHEMA_VERSION, RunRecord
 
 #: version -> the function that turns a record of that version into one of the next.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+
+#: How the writer begins a record of today's version.
+_TODAYS = re.compile(rb'\s*\{\s*"schema_version"\s*:\s*%d\s*,' % SCHEMA_VERSION)
+
+
+def read_record(data: bytes, where: str) -> RunRecord:
+    """Return the run record in the bytes of a file, migrated; see `load_record`.
+
+    A record of today's version is checked while its JSON is read, in half of the time.
+
+    Raises:
+        ValueError: the bytes are no JSON.
+        RecordError: not a record, of a newer slmbench, or damaged.
+    """
+    if _TODAYS.match(data):
+        # What is wrong in it, or only Python's reader takes, is for the slower way to say.
+        with suppress(ValidationError):
+            return RunRecord.model_validate_json(data)
+    return load_record(json.loads(data), where)
 
 
 def load_record(raw: object, where: str) -> RunRecord:

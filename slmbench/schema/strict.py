@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from slmbench.errors import InputError, did_you_mean
 from slmbench.schema.base import Frozen
+from slmbench.schema.yaml_shape import why_not_built
 
 Data = TypeVar("Data", bound=Frozen)
 
@@ -36,7 +37,11 @@ def read_yaml(path: Path, ignore_tags: bool = False) -> dict[str, Any]:
     """
     try:
         loader = _IgnoreTags if ignore_tags else _SAFE
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+        text = path.read_text(encoding="utf-8")
+        wrong = why_not_built(text, _SAFE)
+        if wrong is not None:
+            raise InputError(f"'{path}' holds what YAML cannot read: {wrong}.")
+        raw = yaml.load(text, Loader=loader)
     except FileNotFoundError as error:
         raise InputError(f"No file '{path}'.") from error
     except (OSError, UnicodeDecodeError) as error:

@@ -69,17 +69,32 @@ def jackknife_error(values: Sequence[float], clusters: Clusters | None = None) -
 def jackknife_freedom(values: Sequence[float] | np.ndarray, clusters: Clusters) -> float:
     """Return the degrees of freedom of the square of a clustered `jackknife_error`.
 
-    ``2 G / (k - 1)`` with k the kurtosis of the clusters' shifts, from 1 to G - 1: those of the
-    chi-square law with as large a relative variance (Satterthwaite 1946, Biometrics Bulletin
-    2:110), a sample variance having the variance (mu_4 - mu_2^2) / G (Cramer 1946, "Mathematical
-    methods of statistics", section 27.4). Where a few clusters make nearly all of the error, as
-    they do for shares near 0 or 1, it is known far worse than the count of clusters says.
+    Those of the chi-square law with as large a relative variance (Satterthwaite 1946, Biometrics
+    Bulletin 2:110), from 1 to G - 1:
+    ``(sum u_c)^2 / (sum u_c^2 + sum_{c != d} u_c^2 u_d^2 + e / 2 sum u_c^2)``. Without e these are
+    Bell and McCaffrey's (2002, Survey Methodology 28:169, equation 10) for a mean whose items are
+    normal and independent, ``tr(O)^2 / tr(O^2)``: the shifts of the mean without a cluster of
+    n_c items then have the variances ``u_c / n`` and covariances ``-u_c u_d / n`` with
+    ``u_c = n_c / (n - n_c)``. That is G - 1 for equal clusters, and 27 for MMLU's 57 subjects. e is
+    the excess kurtosis of the shifts, each divided by its own spread (for small samples less
+    3 (G - 1) / (G + 1), a normal sample's mean; never below 0), which enters the variance of a
+    square as the fourth cumulant: where few clusters make nearly all of the error, as they do for
+    shares near 0 or 1, it is known far worse than the sizes say. Simulated beside other choices:
+    the random effects of Imbens and Kolesar (2016, Rev. Econ. Stat. 98:701) make intervals of this
+    jackknife a fifth too wide, G - 1 some 5 % too narrow.
     """
-    squares = _jackknife_shifts(values, clusters) ** 2
-    most = squares.size - 1.0
-    mean = float(squares.mean())
-    spread = float((squares**2).mean()) - mean**2
-    return most if spread <= 0.0 else min(max(2.0 * squares.size * mean**2 / spread, 1.0), most)
+    numbers = cluster_numbers(clusters)
+    sizes = np.bincount(numbers)
+    u = sizes / (numbers.size - sizes)
+    shifts = _jackknife_shifts(values, clusters)
+    alike = shifts**2 / u
+    mean, most = float(alike.mean()), u.size - 1.0
+    squares = float(u @ u)
+    spread = squares + squares**2 - float((u**2) @ (u**2))
+    if mean > 0.0:
+        excess = float(((alike / mean) ** 2).mean()) - 3.0 * most / (most + 2.0)
+        spread += max(excess, 0.0) / 2.0 * squares
+    return min(max(float(u.sum()) ** 2 / spread, 1.0), most)
 
 
 def _jackknife_shifts(values: Sequence[float] | np.ndarray, clusters: Clusters) -> np.ndarray:

@@ -69,10 +69,10 @@ def paired_difference(
     Student's t on the paired differences, with clustered standard errors where ``clusters`` are
     useful (Miller 2024, arXiv 2411.00640, sections 4 and 2.2); the interval and p then rest on the
     cluster jackknife and its degrees of freedom (`jackknife_freedom`), and the reported error is a
-    little smaller than the jackknife's. The p of independent 0/1
-    outcomes is McNemar's. Where fewer than 25 outcomes changed, the interval is at least as wide as
-    Bonett and Price's adjusted Wald interval (2012, J. Educ. Behav. Stat. 37:479), which adds one
-    gained and one lost item: no change seen is not proof that none can happen.
+    little smaller than the jackknife's. The p of independent 0/1 outcomes is McNemar's. Where fewer
+    than 25 outcomes changed, the interval is at least as wide as Bonett and Price's adjusted Wald
+    interval (2012, J. Educ. Behav. Stat. 37:479), which adds one gained and one lost item: no
+    change seen is not proof that none can happen.
     """
     before, after = np.asarray(baseline, dtype=float), np.asarray(candidate, dtype=float)
     if before.shape != after.shape or before.size == 0:

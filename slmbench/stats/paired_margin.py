@@ -8,7 +8,7 @@ import numpy as np
 
 from slmbench.stats.laws import binomial_cdf, binomial_upper, normal_cdf, normal_upper
 
-__all__ = ["paired_margin_p", "proportion_p", "restricted_shares"]
+__all__ = ["paired_margin_p", "proportion_p", "restricted_shares", "restricted_spread"]
 
 #: From this many items on the sum's law is taken as normal; its skewness is then below 1e-2.
 _MANY_ITEMS = 200_000
@@ -61,6 +61,21 @@ def restricted_shares(gained: int, lost: int, n: int, shift: float) -> tuple[flo
     root = math.sqrt(max(0.0, linear**2 + 8.0 * n * lost * shift * (1.0 - shift)))
     down = min(max((linear + root) / (4.0 * n), -shift), (1.0 - shift) / 2.0)
     return down + shift, down
+
+
+def restricted_spread(gained: int, lost: int, n: int, shift: float) -> float:
+    """Return by what an estimated error of the gain is to be multiplied where it is ``shift``.
+
+    The square root of ``p + q - shift^2``, at the likeliest shares p and q that differ by
+    ``shift``, over ``(g + l) / n - ((g - l) / n)^2``: a score test takes the spread that the claim
+    itself implies (Tango 1998, Stat. Med. 17:891), and a sample that lost few items by luck has
+    too small a one of its own. For clustered items the error keeps the design effect that was
+    seen (as Rao and Scott 1992, Biometrics 48:577, for shares). 1 where nothing was seen to vary.
+    """
+    seen = (gained + lost) / n - ((gained - lost) / n) ** 2
+    up, down = restricted_shares(gained, lost, n, shift)
+    implied = up + down - shift**2
+    return math.sqrt(max(implied, 0.0) / seen) if seen > 0.0 else 1.0
 
 
 def proportion_p(successes: float, n: int, share: float) -> tuple[float, float]:

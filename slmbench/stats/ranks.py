@@ -26,6 +26,11 @@ class Ranks:
     worst: np.ndarray
     above: np.ndarray
 
+    @classmethod
+    def of(cls, above: np.ndarray) -> Ranks:
+        """Return the ranks that follow from which pairs differ."""
+        return cls(1 + above.sum(axis=0), len(above) - above.sum(axis=1), above)
+
 
 def rank_intervals(values: np.ndarray, covariance: np.ndarray, level: float = 0.95) -> Ranks:
     """Return between which ranks each model lies, all of them at once at the level.
@@ -62,7 +67,35 @@ def rank_intervals(values: np.ndarray, covariance: np.ndarray, level: float = 0.
         for rows in np.array_split(np.arange(models), 1 + models * models // _PAIRS_AT_ONCE):
             above[rows] = _upper_p(means, errors, rows) <= alpha / (models * (models - 1))
     np.fill_diagonal(above, False)
-    return Ranks(best=1 + above.sum(axis=0), worst=models - above.sum(axis=1), above=above)
+    return Ranks.of(above)
+
+
+def paired_ranks(
+    difference: np.ndarray, variance: np.ndarray, step: np.ndarray, level: float = 0.95
+) -> Ranks:
+    """Return between which ranks each model lies where every pair was measured for itself.
+
+    ``z = (difference - step) / sqrt(variance)`` against the normal law, corrected for all pairs by
+    Holm as in `rank_intervals`. With the variance about no difference, the sum of the squared
+    differences of the items, z is Efron's self-normalised sum (1969, "Student's t-test under
+    symmetry conditions", J. American Statistical Association 64:1278): the sign-flipping test of
+    paired items in large samples. The step, the largest difference of one item, is its continuity
+    correction (for items that are right or wrong that of McNemar's test: Edwards 1948,
+    Psychometrika 13:185), which keeps the test from showing too much in small ones.
+
+    Args:
+        difference: (models, models), row less column, more is better.
+        variance: (models, models) of each difference; infinite where nothing is known of a pair.
+        step: (models, models), at least 0.
+        level: how probable it is, at least, that all intervals hold.
+
+    Raises:
+        ValueError: a number is NaN, or there are more than `HOLM_MOST` models.
+    """
+    if len(difference) > HOLM_MOST or any(np.isnan(x).any() for x in (difference, variance, step)):
+        raise ValueError(f"pairs of up to {HOLM_MOST} models, each with numbers, can be ranked")
+    above = _holm(_tail(difference - step, variance), 1.0 - level)
+    return Ranks.of(above & (difference > 0.0))
 
 
 def _upper_p(means: np.ndarray, errors: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -72,7 +105,11 @@ def _upper_p(means: np.ndarray, errors: np.ndarray, rows: np.ndarray) -> np.ndar
     if errors.ndim == 2:
         shared = np.where(np.isfinite(errors[rows]), errors[rows], 0.0)
         variance = np.maximum(variance - 2.0 * shared, 0.0)
-    difference = means[rows, None] - means[None, :]
+    return _tail(means[rows, None] - means[None, :], variance)
+
+
+def _tail(difference: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Return the p of a difference that is not above 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         z = difference / np.sqrt(variance)
     # Without an error the order itself is known: infinitely sure, and equal values are equal.

@@ -30,6 +30,8 @@ BASELINE_VERSION = 1
 _KEPT = ("sample_id", "content_hash", "cluster", "scores", "unscored", "status", "reason")
 _KEYS = {"baseline_version", "sha256", "record", "samples"}
 _TAGS = ".tags"
+#: Of a file, on any common file system.
+_LONGEST_NAME = 255
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
 
@@ -42,6 +44,9 @@ class BaselineRun(StoredRun):
     def samples(self, job_id: str) -> list[Sample]:
         """Return the samples of a job, without their texts."""
         return self.kept.get(job_id, [])
+
+    def columns(self, job_id: str) -> None:
+        """Return nothing: the samples are at hand."""
 
     def raw(self, meter: str, job_id: str) -> list[dict[str, Any]]:
         """Return nothing: raw readings stay in the store."""
@@ -123,6 +128,8 @@ def find_named(reference: str, store: str) -> StoredRun:
         RecordError: nothing fits, several do, or the file can't be trusted.
     """
     path = Path(reference)
+    if any(len(part) > _LONGEST_NAME for part in path.parts):
+        raise RecordError(f"'{reference[:40]}...' is too long for the name of a run.")
     if "://" not in reference and path.is_file():
         return open_baseline(path)
     if "://" not in reference and path.suffix == ".json":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,11 @@ import fsspec
 import pyarrow as pa
 
 from slmbench.errors import RecordError, did_you_mean
-from slmbench.schema.migrate import load_record
+from slmbench.schema.migrate import read_record
 from slmbench.schema.record import RunRecord, Sample
 from slmbench.store import layout, tables
+from slmbench.store.collection import no_collection
+from slmbench.store.columns import SCORED, ScoreColumns, score_columns
 
 
 @dataclass(frozen=True)
@@ -30,20 +31,43 @@ class StoredRun:
         Raises:
             RecordError: the file is damaged, or holds not as many as a finished job's record says.
         """
+        return self._samples(job_id, None)
+
+    def scores(self, job_id: str) -> list[Sample]:
+        """Return `samples` without their texts, which are most of what there is to read."""
+        return self._samples(job_id, SCORED)
+
+    def columns(self, job_id: str) -> ScoreColumns | None:
+        """Return `scores` as columns, or None where only `samples` can tell what is there.
+
+        Raises:
+            RecordError: as `samples`.
+        """
         name = f"{layout.SAMPLES}/{layout.file_name(job_id)}"
-        table = self._table(name)
+        table = self._table(name, SCORED)
+        found = None if table is None else score_columns(table)
+        if found is not None:
+            self._check_count(job_id, name, len(found.ids))
+        return found
+
+    def _samples(self, job_id: str, columns: Sequence[str] | None) -> list[Sample]:
+        name = f"{layout.SAMPLES}/{layout.file_name(job_id)}"
+        table = self._table(name, columns)
         try:
             found = [] if table is None else tables.table_to_samples(table)
         except (pa.ArrowException, ValueError, TypeError) as error:
             first = str(error).splitlines()[0]
             raise RecordError(f"{self.location}/{name} holds no samples: {first}.") from error
+        self._check_count(job_id, name, len(found))
+        return found
+
+    def _check_count(self, job_id: str, name: str, found: int) -> None:
         jobs = [each for each in self.record.jobs if each.job_id == job_id]
-        if any(job.status == "done" and job.sample_count != len(found) for job in jobs):
+        if any(job.status == "done" and job.sample_count != found for job in jobs):
             raise RecordError(
-                f"{self.location}/{name} has {len(found)} samples, and the record counts "
+                f"{self.location}/{name} has {found} samples, and the record counts "
                 f"{jobs[0].sample_count}: the run is not whole. Copy it again, or run it again."
             )
-        return found
 
     def raw(self, meter: str, job_id: str) -> list[dict[str, Any]]:
         """Return the raw readings a meter took in a job, one dict a reading."""
@@ -51,14 +75,14 @@ class StoredRun:
         rows: list[dict[str, Any]] = [] if table is None else table.to_pylist()
         return rows
 
-    def _table(self, name: str) -> pa.Table | None:
+    def _table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table | None:
         fs, root = _open(self.location)
         path = f"{root}/{name}"
         if not fs.exists(path):
             return None
         try:
             with fs.open(path, "rb") as file:
-                return tables.read_parquet(file.read())
+                return tables.read_parquet(file.read(), columns)
         except (pa.ArrowException, OSError) as error:
             raise RecordError(f"{self.location}/{name} cannot be read: {error}.") from error
 
@@ -72,12 +96,13 @@ def open_run(location: str) -> StoredRun:
     fs, root = _open(location)
     try:
         with fs.open(f"{root}/{layout.RECORD}", "rb") as file:
-            raw = json.loads(file.read())
+            data = file.read()
+        record = read_record(data, f"{location}/{layout.RECORD}")
     except FileNotFoundError as error:
         raise RecordError(f"No run at '{location}': it has no {layout.RECORD}.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecordError(f"'{location}/{layout.RECORD}' cannot be read: {error}.") from error
-    return StoredRun(load_record(raw, f"{location}/{layout.RECORD}"), location)
+    return StoredRun(record, location)
 
 
 def list_runs(store: str) -> list[StoredRun]:
@@ -112,9 +137,12 @@ def scan_runs(store: str) -> list[StoredRun]:
         if entry["type"] == "directory"
     )
     base = store.rstrip("/")
-    runs = [
-        open_run(f"{base}/{name}") for name in names if fs.exists(f"{root}/{name}/{layout.RECORD}")
-    ]
+    with no_collection():
+        runs = [
+            open_run(f"{base}/{name}")
+            for name in names
+            if fs.exists(f"{root}/{name}/{layout.RECORD}")
+        ]
     return sorted(runs, key=lambda run: run.record.run_id)
 
 

@@ -72,8 +72,10 @@ def _dicts(column: pa.ChunkedArray) -> list[dict[str, Any]]:
     return found
 
 
-def read_parquet(data: bytes) -> pa.Table:
+def read_parquet(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
     """Return the table in the bytes of a Parquet file, read on this thread alone.
+
+    Of its columns those that are named, as far as it has them; all of them without names.
 
     Arrow's own pools outlive the read and, when it was from a Python file, now and then abort the
     interpreter as it ends (apache/arrow#34314, #50482): a verdict would get the wrong exit code.
@@ -82,7 +84,7 @@ def read_parquet(data: bytes) -> pa.Table:
         pyarrow.ArrowException: the bytes are no Parquet file.
     """
     file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
-    return file.read(use_threads=False)
+    return file.read(columns=None if columns is None else list(columns), use_threads=False)
 
 
 def rows_to_table(rows: Sequence[dict[str, Any]]) -> pa.Table:

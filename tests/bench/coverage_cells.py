@@ -146,13 +146,13 @@ def _means() -> Iterator[Coverage]:
     for shape in SHAPES:
         for n in (50, 200, 1000):
             yield Coverage(f"t, {shape}", n, partial(plain, shape=shape, n=n), _promise(shape, n))
-    for clusters, promise in ((10, "none"), (20, "near"), (57, "near")):
+    for clusters in (10, 20, 57):
         even = np.full(clusters, 10)
         for unequal in (False, True):
             name = f"t of {clusters} clusters{', unequal' if unequal else ''}"
-            promised = "none" if unequal and clusters < 50 else promise
+            promise = "near" if clusters > 10 else "none"
             trial = partial(shared, sizes=even, unequal=unequal)
-            yield Coverage(name, int(even.sum()), trial, promised)
+            yield Coverage(name, int(even.sum()), trial, promise)
     yield Coverage("t of batch means", 50, partial(rate, n=50))
     for shape in ("normal", "beta(2, 5)", "half zeros", "exponential"):
         for n in (50, 200):

@@ -6,14 +6,23 @@ A model is run twice: it answers from other seeds, and simulated hosts disturb i
 drift, heavy tails and so on, see `tests.bench.ab_noise`). Both runs go through the comparison and a
 policy with the rules of ``release``. A FAIL is a false alarm, and no more than alpha of the runs
 may have one. INCONCLUSIVE is the honest answer of too few items or too noisy a host.
+
+``--recording FILE`` takes the timings from a CSV file (ttft_s, tpot_s and e2e_s of requests in the
+order they were made) that ``--record RUN`` writes from a stored run of one long latency job. Two
+runs are two stretches of it that don't overlap, begun at random: ``near`` right after one another,
+``far`` anywhere. What moves a host for longer than a run takes is no noise of the run's own, and
+two stretches far apart in time differ by it.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 
@@ -34,6 +43,7 @@ from slmbench.schema.record import (
 )
 from slmbench.schema.spec import RunSpec
 from slmbench.stats.interval import measured
+from slmbench.store.reader import open_run
 from tests.bench.ab_noise import KINDS, SimulatedHost
 
 POLICY: Policy = parse_policy(
@@ -51,6 +61,12 @@ POLICY: Policy = parse_policy(
 )
 _TODAY = date(2026, 1, 1)
 _CREATED = "2026-01-01T00:00:00Z"
+_TIMES = ("ttft_s", "tpot_s", "e2e_s")
+
+#: One request's scores.
+Timing = dict[str, float]
+#: (number of the A/A run, requests of each side) -> the timings of both sides.
+Source = Callable[[int, int], tuple[list[Timing], list[Timing]]]
 
 
 @dataclass
@@ -75,47 +91,115 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=100, help="timed requests in each run")
     parser.add_argument("--host", help=f"one of {', '.join(KINDS)}; all without it")
+    parser.add_argument("--recording", help="a CSV file of timings, instead of simulated hosts")
+    parser.add_argument("--record", help="a stored run whose timings the recording is to get")
     options = parser.parse_args()
+    if options.record:
+        record(options.record, Path(options.recording or "timings.csv"))
+        return
     print("| host | runs | PASS | INCONCLUSIVE | FAIL | what failed |\n|---|---|---|---|---|---|")
+    for name, source in _sources(options):
+        seen, failed = alarms(source, options.runs, options.rounds)
+        shares = [f"{seen[kind] / options.runs:.1%}" for kind in ("PASS", "INCONCLUSIVE", "FAIL")]
+        told = ", ".join(f"{rule} {count}" for rule, count in failed.most_common()) or "none"
+        print(f"| {name} | {options.runs} | {' | '.join(shares)} | {told} |", flush=True)
+
+
+def _sources(options: argparse.Namespace) -> Iterator[tuple[str, Source]]:
+    if options.recording:
+        timings = read_recording(Path(options.recording))
+        yield "recorded, near", recorded(timings, near=True)
+        yield "recorded, far", recorded(timings, near=False)
+        return
     for kind in [options.host] if options.host else KINDS:
-        seen, failed = alarms(kind, options.runs, options.rounds)
-        shares = [f"{seen[name] / options.runs:.1%}" for name in ("PASS", "INCONCLUSIVE", "FAIL")]
-        told = ", ".join(f"{name} {count}" for name, count in failed.most_common()) or "none"
-        print(f"| {kind} | {options.runs} | {' | '.join(shares)} | {told} |", flush=True)
+        yield kind, simulated(kind)
 
 
-def alarms(kind: str, runs: int, rounds: int = 100) -> tuple[Counter[str], Counter[str]]:
+def record(run: str, path: Path) -> None:
+    """Write the timings of every counted request of a run's latency jobs, in order."""
+    found = open_run(run)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(_TIMES)
+        for job in found.record.jobs:
+            for sample in found.samples(job.job_id):
+                if all(name in sample.scores for name in _TIMES):
+                    rows.writerow(f"{sample.scores[name]:.4g}" for name in _TIMES)
+
+
+def read_recording(path: Path) -> list[Timing]:
+    """Return the timings of a CSV file that `record` wrote."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{name: float(row[name]) for name in _TIMES} for row in csv.DictReader(file)]
+
+
+def recorded(timings: list[Timing], near: bool) -> Source:
+    """Return two stretches of a recording that don't overlap, begun at random."""
+
+    def pair(number: int, rounds: int) -> tuple[list[Timing], list[Timing]]:
+        rng = np.random.default_rng(number)
+        room = len(timings) - 2 * rounds
+        if room < 0:
+            raise SystemExit(f"{len(timings)} timings are too few for two runs of {rounds}")
+        if near:
+            first = int(rng.integers(0, room + 1))
+            starts = [first, first + rounds]
+        else:
+            one, other = sorted(rng.integers(0, room + 1, 2).tolist())
+            starts = [one, other + rounds]
+        if rng.random() < 0.5:
+            starts.reverse()
+        before, after = (timings[start : start + rounds] for start in starts)
+        return before, after
+
+    return pair
+
+
+def simulated(kind: str) -> Source:
+    """Return two runs on two hosts of a kind, each begun at a moment of its own."""
+
+    def run(seed: int, rounds: int) -> list[Timing]:
+        host, found = SimulatedHost(kind, seed), []
+        for _ in range(rounds):
+            first, later = host.run(0.05), host.run(0.2)
+            found.append({"ttft_s": first, "tpot_s": later / 20.0, "e2e_s": first + later})
+        return found
+
+    return lambda number, rounds: (run(2 * number, rounds), run(2 * number + 1, rounds))
+
+
+def alarms(source: Source, runs: int, rounds: int = 100) -> tuple[Counter[str], Counter[str]]:
     """Return how often each verdict was given, and how often each rule failed."""
     seen: Counter[str] = Counter()
     failed: Counter[str] = Counter()
-    for seed in range(runs):
-        old, new = (simulated(kind, 2 * seed + side, rounds) for side in (0, 1))
+    for number in range(runs):
+        times = source(number, rounds)
+        old, new = (made_run(each, 2 * number + side) for side, each in enumerate(times))
         verdict = judge(POLICY, old.record, new.record, compare(old, new), _TODAY)
         seen[verdict.verdict] += 1
         failed.update(rule.rule for rule in verdict.rules if rule.verdict == "FAIL")
     return seen, failed
 
 
-def simulated(kind: str, seed: int, rounds: int) -> SimulatedRun:
-    """Return one run of the one model: 600 items in 30 subjects, and so many timed requests."""
-    rng, host = np.random.default_rng(seed), SimulatedHost(kind, seed)
+def made_run(times: list[Timing], seed: int) -> SimulatedRun:
+    """Return one run of the one model: 600 items in 30 subjects, and these timed requests."""
+    rng = np.random.default_rng(seed)
     ability = np.random.default_rng(1).beta(2.0, 1.0, 600)
     right = (rng.random(600) < ability).astype(float)
     answers = [
         Sample(sample_id=str(i), content_hash=str(i), cluster=str(i % 30), scores={"acc": value})
         for i, value in enumerate(right.tolist())
     ]
-    timings = []
-    for i in range(rounds):
-        first, later = host.run(0.05), host.run(0.2)
-        scores = {"ttft_s": first, "tpot_s": later / 20.0, "e2e_s": first + later}
-        timings.append(Sample(sample_id=str(i), content_hash=str(i), scores=scores))
-    times = [("ttft_s", "quantile", 0.5), ("tpot_s", "quantile", 0.95), ("e2e_s", "mean", None)]
+    timings = [
+        Sample(sample_id=str(i), content_hash=str(i), scores=scores)
+        for i, scores in enumerate(times)
+    ]
+    metrics = [("ttft_s", "quantile", 0.5), ("tpot_s", "quantile", 0.95), ("e2e_s", "mean", None)]
     jobs = (
         _job("accuracy", "exam", 600, [_metric("accuracy", "exam", "acc", answers, "mean", None)]),
         _job(
-            "latency", "chat", rounds,
-            [_metric("latency", "chat", score, timings, rule, q) for score, rule, q in times],
+            "latency", "chat", len(timings),
+            [_metric("latency", "chat", score, timings, rule, q) for score, rule, q in metrics],
         ),
         _job("memory", "chat", 1, [
             Metric(

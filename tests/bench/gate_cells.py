@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 
 import numpy as np
 from scipy import stats
@@ -130,29 +130,55 @@ def errors() -> Iterator[Error]:
 
 
 def _clustered_errors() -> Iterator[Error]:
-    def one(
-        rng: Random, clusters: int, margin: float, unequal: bool, rules: int = 1
-    ) -> tuple[bool, bool]:
-        found = []
-        for _ in range(rules):
-            sizes = np.full(clusters, 12)
-            if unequal:
-                sizes = np.maximum(2, rng.lognormal(2.5, 0.7, clusters).astype(int))
-            lost, labels = clustered_outcomes(rng, 0.1 + margin, sizes, 0.1)
-            won, _ = clustered_outcomes(rng, 0.1 / (0.9 - margin), sizes, 0.1)
-            down = np.asarray(lost)
-            up = np.asarray(won) * (1.0 - down)
-            difference = paired_difference(down.tolist(), up.tolist(), labels)
-            found.append(evidence(not_worse(margin), difference, 0.5))
-        return verdicts(found)
-
     for clusters in (20, 57):
         for unequal in (False, True):
-            trial = partial(one, clusters=clusters, margin=0.05, unequal=unequal)
-            name = f"{clusters} clusters{', unequal' if unequal else ''}, margin 0.05"
-            yield Error(name, 12 * clusters, trial)
-    trial = partial(one, clusters=57, margin=0.05, unequal=False, rules=20)
-    yield Error("20 rules of 57 clusters, margin 0.05", 12 * 57, trial, costly=True)
+            for lost in (0.06, 0.15):
+                trial = partial(_of_clusters, clusters=clusters, unequal=unequal, lost=lost)
+                name = f"{clusters} clusters{', unequal' if unequal else ''}, {lost:.0%} lost"
+                yield Error(name, 12 * clusters, trial)
+    for clusters in (20, 57):
+        for lost in (0.06, 0.15):
+            trial = partial(_of_clusters, clusters=clusters, lost=lost, rules=20)
+            yield Error(f"20 rules of {clusters} clusters, {lost:.0%} lost", 12 * clusters, trial)
+    for p in (0.05, 0.5):
+        trial = partial(_limit_of_clusters, clusters=57, p=p)
+        yield Error(f"max {p} of a share of 57 clusters", 12 * 57, trial)
+        trial = partial(_limit_of_clusters, clusters=57, p=p, rules=20)
+        yield Error(f"20 rules, max {p} of a share of 57 clusters", 12 * 57, trial)
+
+
+@lru_cache(maxsize=8)
+def _labels(sizes: tuple[int, ...]) -> tuple[str, ...]:
+    return tuple(str(place) for place, size in enumerate(sizes) for _ in range(size))
+
+
+def _of_clusters(
+    rng: Random, clusters: int, lost: float, unequal: bool = False, rules: int = 1
+) -> tuple[bool, bool]:
+    """Five points more are lost than gained, which is the margin; clusters differ in both."""
+    found = []
+    for _ in range(rules):
+        sizes = np.full(clusters, 12)
+        if unequal:
+            sizes = np.maximum(2, rng.lognormal(2.5, 0.7, clusters).astype(int))
+        down = np.asarray(clustered_outcomes(rng, lost, sizes, 0.1)[0])
+        won = np.asarray(clustered_outcomes(rng, (lost - 0.05) / (1.0 - lost), sizes, 0.1)[0])
+        up = won * (1.0 - down)
+        difference = paired_difference(down, up, _labels(tuple(sizes.tolist())))
+        found.append(evidence(not_worse(0.05), difference, 0.5))
+    return verdicts(found)
+
+
+def _limit_of_clusters(rng: Random, clusters: int, p: float, rules: int = 1) -> tuple[bool, bool]:
+    sizes, found = np.full(clusters, 12), []
+    for _ in range(rules):
+        values, _ = clustered_outcomes(rng, p, sizes, 0.1)
+        measured = Measured(
+            value=float(np.mean(values)), unit="", n=len(values), how="bench",
+            interval=mean_interval(values, _labels(tuple(sizes.tolist()))),
+        )  # fmt: skip
+        found.append(judge_limit(limit(max=p), "/".join(_PATH), measured))
+    return verdicts(found)
 
 
 @cache

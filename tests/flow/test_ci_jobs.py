@@ -275,6 +275,50 @@ def _texts(node: Any, key: str = "") -> list[str]:
     return [str(node)] if key in ("run", "script", "before_script") else []
 
 
+@pytest.mark.parametrize(("extras", "asked"), [("", ""), ("hf,accuracy", "[hf,accuracy]")])
+def test_the_action_installs_itself_and_gates_with_that(
+    extras: str, asked: str, recorded: Path, tmp_path: Path
+) -> None:
+    """Python's venv is stood in for: what is installed, and which program gates, is the step's."""
+    runner = Runner(tmp_path / "job")
+    (runner.workspace / "policy.yaml").write_text(PASSING)
+    runner.program("python of mine", _VENV.replace("SLMBENCH", str(runner.programs / "slmbench")))
+    inputs = action_inputs(
+        policy="policy.yaml", candidate="candidate", baseline="baseline", store=str(recorded),
+        python=str(runner.programs / "python of mine"), extras=extras,
+    )  # fmt: skip
+    step = action_step("Install slmbench")
+    assert step["if"] == "${{ inputs.slmbench == '' }}" and inputs["slmbench"] == ""
+    done = runner.step(step, inputs)
+    assert done.code == 0, done.err
+    asked_of_pip = (runner.workspace / "pip.log").read_text().splitlines()
+    assert asked_of_pip == ["install", "--quiet", f"{ROOT}{asked}"]
+    done = runner.step(action_step("Gate"), inputs)
+    assert done.code == 0 and runner.outputs()["verdict"] == "PASS", done.err
+
+
+_VENV = r"""
+[ "$1 $2" = "-m venv" ] && mkdir -p "$3/bin"
+printf '#!/bin/sh\nprintf "%%s\\n" "$@" > pip.log\n' > "$3/bin/pip"
+chmod +x "$3/bin/pip" && ln -s "SLMBENCH" "$3/bin/slmbench"
+"""
+
+
+def test_every_expression_of_the_action_names_what_is_declared() -> None:
+    text = ACTION.read_text()
+    declared = yaml.safe_load(text)
+    used = set(re.findall(r"\$\{\{ *inputs\.(\w+)", text))
+    assert used == set(declared["inputs"])
+    ids = {step.get("id") for step in declared["runs"]["steps"]}
+    assert set(re.findall(r"steps\.(\w+)\.", text)) <= ids
+    for step in declared["runs"]["steps"]:
+        assert step["shell"] == "bash" and step["run"].startswith("set -euo pipefail\n")
+        # Each variable of the script is the runner's own or one that the step is given.
+        names = set(re.findall(r"\$\{?([A-Z][A-Z_]+)", step["run"]))
+        assert names <= {"RUNNER_TEMP", "GITHUB_ACTION_PATH", *step["env"]}
+        assert set(step["env"]) <= names
+
+
 def test_the_action_s_outputs_are_those_the_gate_writes(passed: Gated) -> None:
     runner, _ = passed
     declared = yaml.safe_load(ACTION.read_text())["outputs"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from compare_runs import make_job, make_metric, make_run, make_samples, run_of
@@ -242,3 +244,24 @@ def test_a_resampled_difference_starts_from_the_record_s_own_values(kind):
     row = only_row(*runs)
     assert row.difference == pytest.approx(row.candidate - row.baseline, rel=1e-9)
     assert row.low < row.difference < row.high
+
+
+def test_a_batch_size_is_a_setting_and_no_other_machine():
+    def served(name, batch):
+        run = run_of(name, TTFT, OLD, unit="s", up=False, hardware=f"h{batch}")
+        facts = {"gpu": f"A100, batch {batch}", "gpu_model": "A100", "batch_size": str(batch)}
+        host = run.record.environment.model_copy(update={"hardware": facts})
+        return replace(run, record=run.record.model_copy(update={"environment": host}))
+
+    reason = only_reason(served("a", 1), served("b", 8))
+    assert "the settings differ (batch_size 1 and 8)" in reason and "hardware" not in reason
+
+
+def test_runs_of_the_same_limit_are_compared_where_one_record_lacks_it():
+    def limited(name, scores, **job):
+        run = run_of(name, ACC, scores, job={"sample_count": len(scores), **job})
+        spec = run.record.spec.model_copy(update={"limit": float(len(scores))})
+        return replace(run, record=run.record.model_copy(update={"spec": spec}))
+
+    assert len(compare(limited("a", OLD), limited("b", NEW, limit=len(NEW))).rows) == 1
+    assert "items" in only_reason(limited("a", OLD), limited("b", NEW[:90], limit=90))

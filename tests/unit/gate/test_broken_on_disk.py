@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -68,6 +69,10 @@ BROKEN = {
     "a later schema": lambda document: {**document, "schema_version": 999},
     "a metric twice": lambda document: {**document, "jobs": [*document["jobs"]] * 2},
     "another count of samples": lambda document: first_job(document, sample_count=7),
+    "brackets": lambda document: "[" * 200_000,
+    "a level of 0": lambda document: json.dumps(document).replace('"level": 0.95', '"level": 0.0'),
+    "bounds in no order": lambda document: json.dumps(document).replace('"low": ', '"low": 1e9'),
+    "a negative count": lambda document: json.dumps(document).replace('"n": 5', '"n": -5'),
     "NaN": lambda document: json.dumps(document).replace('"value": 0.', '"value": NaN, "x": 0.'),
 }
 
@@ -80,6 +85,32 @@ def test_a_broken_run_is_never_a_pass(tmp_path, capsys, name, side):
     shown = capsys.readouterr()
     assert code in (1, 2, 4), shown
     assert "Traceback" not in shown.err and "fault of slmbench" not in shown.err
+
+
+def without_scores(table):
+    kept = pa.array([[]] * table.num_rows, table.schema.field("scores").type)
+    return table.set_column(table.column_names.index("scores"), "scores", kept)
+
+
+def one_item_all_over(table):
+    return pa.concat_tables([table.slice(0, 1)] * table.num_rows)
+
+
+@pytest.mark.parametrize("spoil", [without_scores, one_item_all_over])
+def test_samples_that_are_not_the_record_s_never_pass(tmp_path, capsys, spoil):
+    """Both runs are spoilt alike, so that their items agree."""
+    for name in ("old", "new"):
+        shutil.copytree(GOLDEN, tmp_path / name)
+        path = tmp_path / name / "samples" / "similarity.paraphrase.parquet"
+        pq.write_table(spoil(pq.read_table(path)), path)
+    assert gate(tmp_path, POLICY, tmp_path / "old", tmp_path / "new") == 4
+    assert "counts 5 items with this score" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a/" + "y" * 300])
+def test_a_name_that_no_file_can_have_is_exit_code_2(tmp_path, capsys, name):
+    assert gate(tmp_path, POLICY, candidate=name) == 2
+    assert "too long" in capsys.readouterr().err
 
 
 def test_the_same_policy_passes_on_whole_runs(tmp_path, capsys):

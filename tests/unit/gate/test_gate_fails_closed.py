@@ -233,6 +233,19 @@ def test_items_that_are_missing_take_a_pass_back(jobs_of, expected):
         assert "of 100 items" in verdict.rules[0].reason
 
 
+@pytest.mark.parametrize("gap", [{"failed_count": 1}, {"unscored_count": 90}, {"items_total": 999}])
+@pytest.mark.parametrize("said", ["pass", "warn"])
+@pytest.mark.parametrize("least", [0.5, 0.9])
+def test_a_policy_may_let_doubt_pass_and_no_missing_items(gap, said, least):
+    mean = Aggregation(kind="mean", score="c")
+    metric = make_metric("a/b/c", 0.9).model_copy(update={"aggregation": mean})
+    policy = make_policy({"metric": "a/b/c", "min": least}, on_inconclusive=said)
+    verdict = judge(policy, None, make_run("new", [metric], a__b=gap), None, TODAY)
+    assert verdict.verdict == "INCONCLUSIVE"
+    whole = judge(policy, None, make_run("new", [metric]), None, TODAY)
+    assert whole.verdict == "PASS"
+
+
 def test_items_scored_as_one_are_no_gap():
     whole = Aggregation(kind="other", score="f1")
     metric = make_metric("a/b/f1", 0.9).model_copy(update={"aggregation": whole})

@@ -10,6 +10,7 @@ from scipy import stats
 
 from slmbench.errors import InputError
 from slmbench.gate.judge import judge
+from slmbench.stats.paired_margin import restricted_spread
 
 ACC = "accuracy/arc/acc"
 TPOT = "latency/chat/tpot_s@p95"
@@ -75,6 +76,16 @@ def test_student_s_t_is_used_where_there_are_few_clusters():
     (rule,) = verdict_on(row, rule=not_worse(margin=0.01)).rules
     assert rule.p == pytest.approx(stats.t.sf(0.006 / 0.003, 4))
     assert rule.verdict == "INCONCLUSIVE"
+
+
+def test_clustered_outcomes_have_the_spread_at_the_margin():
+    """Two points lost at a margin of five: a lucky sample's own error would be half as large."""
+    counts = {"clusters": 20, "df": 19.0, "n": 600, "gained_count": 20, "lost_count": 32}
+    row = make_row(ACC, 0.6, -0.02, 0.011, **counts, low=-0.045, high=0.005)
+    (rule,) = verdict_on(row, rule=not_worse(margin=0.05)).rules
+    half = 0.025 / stats.t.ppf(0.975, 19) * restricted_spread(20, 32, 600, -0.05)
+    assert rule.p == pytest.approx(stats.t.sf(0.03 / half, 19))
+    assert rule.p > stats.t.sf(0.03 / (0.025 / stats.t.ppf(0.975, 19)), 19)
 
 
 def test_an_interval_wider_than_its_error_is_believed():

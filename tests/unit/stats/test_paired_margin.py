@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from slmbench.stats.paired import mcnemar
-from slmbench.stats.paired_margin import paired_margin_p, proportion_p, restricted_shares
+from slmbench.stats.paired_margin import (
+    paired_margin_p,
+    proportion_p,
+    restricted_shares,
+    restricted_spread,
+)
 
 
 @st.composite
@@ -97,3 +102,13 @@ def test_a_proportion_s_p_is_the_binomial_tail(n, data, share):
     above, below = proportion_p(k, n, share)
     assert above == pytest.approx(stats.binomtest(k, n, share, alternative="greater").pvalue)
     assert below == pytest.approx(stats.binomtest(k, n, share, alternative="less").pvalue)
+
+
+def test_the_spread_at_the_margin_is_more_than_a_lucky_sample_s_own():
+    """No item of 600 gained and 12 lost: at a margin of five points some 30 would be."""
+    assert restricted_spread(0, 12, 600, -0.05) == pytest.approx(
+        math.sqrt(0.05 * 0.95 / (0.02 * 0.98)), rel=1e-9
+    )
+    assert restricted_spread(30, 60, 600, -0.05) == pytest.approx(1.0, rel=1e-6)
+    assert restricted_spread(10, 90, 600, -0.05) < 1.0
+    assert restricted_spread(0, 0, 600, -0.05) == restricted_spread(5, 0, 5, 0.0) == 1.0
