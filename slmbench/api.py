@@ -143,11 +143,11 @@ class Runs:
 
         Its ``page`` is the HTML that `slmbench.rank` writes to a file.
         """
-        from slmbench.analyse.board import board
+        from slmbench.analyse.board_runs import board_of
         from slmbench.render.leaderboard import render_leaderboard
         from slmbench.render.notebook import InlinePage
 
-        page = render_leaderboard(board([run.record for run in self.stored], title))
+        page = render_leaderboard(board_of(self.stored, title))
         return InlinePage(page, title)
 
 

@@ -71,10 +71,9 @@ def gate(policy_path: str, baseline: str | None, candidate: str, store: str) -> 
 
 def rank(stores: list[str], folder: str, title: str = "Model leaderboard") -> Path:
     """Write the leaderboard page of every run in the stores and return its path."""
-    from slmbench.analyse.board import board
+    from slmbench.analyse.board_runs import board_of_stores, device_presets
     from slmbench.render.leaderboard import render_leaderboard
     from slmbench.store.pages import save_page
-    from slmbench.store.reader import list_runs
 
-    page = render_leaderboard(board([r.record for s in stores for r in list_runs(s)], title))
+    page = render_leaderboard(board_of_stores(stores, title), device_presets())
     return save_page(Path(folder) / "index.html", page)

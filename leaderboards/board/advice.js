@@ -12,15 +12,16 @@ function drawAdvice() {
 
 function noAnswer() {
   if (!COUNT) return "There is no model on this board yet.";
+  if (!CAPABILITIES.length) return "No model can be recommended: this board has no number of what a model can do, with a direction that is better.";
   if (!SCORE.parts.length) return "No score: give at least one column a weight, and a model can be recommended.";
-  if (!view.order.length) return "No model meets all budgets.";
+  if (!view.order.length) return state.budgets.size ? "No model meets all budgets." : "No model matches the search.";
   return "None of the models that are left has all the numbers of the score.";
 }
 
 function answer({ best, ties, unsure, apart, close, hosts }) {
   const verdict = make("p", { class: "verdict" });
   const score = `${valueText(SCORE, best)}${hasInterval(SCORE, best) ? ` (${intervalText(SCORE, best)})` : ""}`;
-  const about = `${SCORE.metric} ${score}, ${rankText(best)}`;
+  const about = `${SCORE.metric} ${score}, ${rankWords(best)}`;
   if (ties.length) {
     verdict.append("Tied: ", named(best), ` has the highest score, but the data can't tell it from ${plural(ties.length, "other", "others")}: `,
       ...ties.slice(0, 6).flatMap((row, at) => [at ? ", " : "", named(row)]), ties.length > 6 ? ` and ${ties.length - 6} more.` : ".");
@@ -32,7 +33,7 @@ function answer({ best, ties, unsure, apart, close, hosts }) {
   const facts = [`${about}.`];
   if (unsure.length) facts.push("Some scores have no interval: a tie can't be ruled out.");
   if (apart.length) {
-    facts.push(`${plural(apart.length, "score is", "scores are")} known in another way (see the marks) and can't be held against it strictly.`);
+    facts.push(`${plural(apart.length, "score comes", "scores come")} from elsewhere or ${apart.length === 1 ? "is" : "are"} known in another way (see the marks) and can't be held against it strictly.`);
   }
   for (const column of close) facts.push(`Its ${nameOf(column)} meets the budget, but the interval reaches over it.`);
   if (hosts > 1 && [...state.budgets.keys()].some((id) => columnOf(id).host)) {

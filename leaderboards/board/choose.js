@@ -1,14 +1,18 @@
 // Search, facets and budgets: which models are left, and which of them the numbers recommend.
 const view = { order: [], over: [], missing: [] };
-const haystacks = ROWS.map((row) =>
-  [labelOf(row), ...["model", "architecture", "dtype", "quantization", "device", "hardware"]
-    .map((name) => rowText(name, row))].join("\n").toLowerCase());
+const SEARCHED = ["model", "architecture", "dtype", "quantization", "device", "hardware", "origins"];
+let haystacks = null;
+function haystackOf(row) {
+  // Made when somebody searches: the first view needs none.
+  haystacks ??= ROWS.map((each) =>
+    [labelOf(each), ...SEARCHED.map((name) => rowText(name, each))].join("\n").toLowerCase());
+  return haystacks[row];
+}
 
 // Every word must be found; a word after a minus sign must not.
-function matches(row) {
-  const words = state.query.toLowerCase().split(/\s+/).filter(Boolean);
+function matches(row, words) {
   const found = words.every((word) => (word.length > 1 && word.startsWith("-")
-    ? !haystacks[row].includes(word.slice(1)) : haystacks[row].includes(word)));
+    ? !haystackOf(row).includes(word.slice(1)) : haystackOf(row).includes(word)));
   return found && FACETS.every((name) =>
     state.facets[name] === undefined || rowText(name, row) === state.facets[name]);
 }
@@ -23,8 +27,9 @@ const isClose = (column, row, limit) =>
 function choose() {
   const limits = [...state.budgets].map(([id, limit]) => [columnOf(id), limit]);
   Object.assign(view, { order: [], over: [], missing: [] });
+  const words = state.query.toLowerCase().split(/\s+/).filter(Boolean);
   for (const row of ROWS) {
-    if (!matches(row)) continue;
+    if (!matches(row, words)) continue;
     const lacking = limits.filter(([column]) => !has(column, row)).map(([column]) => column);
     if (limits.some(([column, limit]) => has(column, row) && !within(column, row, limit))) {
       view.over.push(row);
@@ -71,15 +76,12 @@ function recommendation() {
   const scored = view.order.filter((row) => has(SCORE, row));
   if (!scored.length) return null;
   const best = scored.reduce((one, other) => (SCORE.value[other] > SCORE.value[one] ? other : one));
-  const columns = SCORE.parts.map(([column]) => column);
   const others = scored.filter((row) => row !== best);
-  const known = knownAs(columns, best);
   return {
     best,
-    ties: others.filter((row) => hasInterval(SCORE, row) && hasInterval(SCORE, best)
-      && scoresTie(row, best)),
-    unsure: others.filter((row) => !hasInterval(SCORE, row) || !hasInterval(SCORE, best)),
-    apart: others.filter((row) => knownAs(columns, row) !== known),
+    ties: others.filter((row) => isRanked(row) && isRanked(best) && isTie(row, best)),
+    unsure: others.filter((row) => !isRanked(row) || !isRanked(best)),
+    apart: others.filter((row) => SCORE.kinds[row] !== SCORE.kinds[best]),
     unscored: view.order.filter((row) => !has(SCORE, row)),
     close: [...state.budgets].map(([id, limit]) => [columnOf(id), limit])
       .filter(([column, limit]) => isClose(column, best, limit)).map(([column]) => column),

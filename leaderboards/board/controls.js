@@ -2,10 +2,11 @@
 function startControls() {
   drawSliders();
   drawDevices();
-  drawWeights();
   drawAxes();
   drawFacets();
-  drawColumnChoice();
+  drawChips();
+  byId("weights").hidden = !CAPABILITIES.length;
+  if (!isStarting) drawLists();
   const query = byId("filter");
   query.value = state.query;
   query.oninput = () => changeSoon({ query: query.value }, "rows");
@@ -23,6 +24,12 @@ function startControls() {
     restart();
     byId("reset").focus();
   };
+}
+
+// What stands in lists that are closed at first.
+function drawLists() {
+  drawWeights();
+  drawBoxes();
 }
 
 function option(value, text, chosen) {
@@ -132,7 +139,6 @@ function tellDevice() {
 
 // --- weights -----------------------------------------------------------------------------------
 function drawWeights() {
-  byId("weights").hidden = !CAPABILITIES.length;
   const suites = new Map();
   CAPABILITIES.forEach((column, at) => {
     if (!suites.has(column.suite)) suites.set(column.suite, []);
@@ -211,33 +217,34 @@ function drawFacets() {
   }));
 }
 
-function drawColumnChoice() {
-  const suites = [...new Set(COLUMNS.map((column) => column.suite))];
-  const of = (suite) => COLUMNS.filter((column) => column.suite === suite);
-  const isShown = (suite) => of(suite).some((column) => !state.hidden.has(column.id));
-  byId("suites").replaceChildren(...suites.map((suite) => {
+const SUITES = [...new Set(COLUMNS.map((column) => column.suite))];
+const columnsOf = (suite) => COLUMNS.filter((column) => column.suite === suite);
+
+function drawChips() {
+  const isShown = (suite) => columnsOf(suite).some((column) => !state.hidden.has(column.id));
+  byId("suites").replaceChildren(...SUITES.map((suite) => {
     const chip = make("button", { type: "button", class: "chip", "aria-pressed": String(isShown(suite)) }, isolated(suite));
     chip.onclick = () => {
       const hidden = new Set(state.hidden), shown = isShown(suite), usual = defaultState().hidden;
-      for (const { id } of of(suite)) { if (shown) hidden.add(id); else if (!usual.has(id)) hidden.delete(id); }
+      for (const { id } of columnsOf(suite)) { if (shown) hidden.add(id); else if (!usual.has(id)) hidden.delete(id); }
       change({ hidden }, "table");
       chip.setAttribute("aria-pressed", String(!shown));
-      drawBoxes(of);
+      drawBoxes();
     };
     return chip;
   }));
-  drawBoxes(of);
 }
 
-function drawBoxes(of) {
-  byId("columns").replaceChildren(...[...new Set(COLUMNS.map((column) => column.suite))].map((suite) =>
-    make("fieldset", {}, make("legend", {}, isolated(suite)), ...of(suite).map((column) => {
+function drawBoxes() {
+  byId("columns").replaceChildren(...SUITES.map((suite) =>
+    make("fieldset", {}, make("legend", {}, isolated(suite)), ...columnsOf(suite).map((column) => {
       const box = make("input", { type: "checkbox" });
       box.checked = !state.hidden.has(column.id);
       box.onchange = () => {
         const hidden = new Set(state.hidden);
         if (box.checked) hidden.delete(column.id); else hidden.add(column.id);
         change({ hidden }, "table");
+        drawChips();
       };
       return make("label", { class: "weight" }, box, make("span", {}, isolated(nameOf(column))));
     }))));

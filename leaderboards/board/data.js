@@ -6,7 +6,12 @@ const ROWS = Array.from({ length: COUNT }, (_, row) => row);
 // A list whose items are all equal is stored as that item.
 const item = (packed, row) => (Array.isArray(packed) ? packed[row] : packed);
 const textOf = (packed, row) => DATA.texts[item(packed, row)];
-const numbersOf = (packed) => Float64Array.from(ROWS, (row) => item(packed, row) ?? NaN);
+function numbersOf(packed) {
+  if (!Array.isArray(packed)) return new Float64Array(COUNT).fill(packed ?? NaN);
+  const numbers = new Float64Array(COUNT);
+  for (let row = 0; row < COUNT; row += 1) numbers[row] = packed[row] ?? NaN;
+  return numbers;
+}
 
 const labelOf = (row) => DATA.rows.label[row];
 const rowText = (name, row) => textOf(DATA.rows[name], row);
@@ -31,18 +36,37 @@ function boardColumn(raw) {
     marks: (row) => MARKS[item(raw.marks, row)] ?? NO_MARKS,
     rank: (row) => item(raw.rank, row),
     failed: (row) => item(raw.failed, row) === 1,
+    kind: (row) => `${item(raw.marks, row)} ${item(raw.origin, row)}`,
+    origin: (row) => textOf(raw.origin, row),
+    // Ranks that were worked out from the same items: 0 where there are none.
+    first: (row) => item(raw.first, row), last: (row) => item(raw.last, row),
+    among: (row) => item(raw.among, row),
   };
   column.facts = (row) => [
-    `n = ${item(raw.n, row)}`,
+    countWords(item(raw.n, row)),
     `how: ${textOf(raw.how, row)}`,
+    ...lineOf("from: ", column.origin(row)),
     ...lineOf("source: ", textOf(raw.source, row)),
     ...column.marks(row).map((mark) => `${mark.badge}: ${mark.meaning}`),
     ...lineOf("note: ", textOf(raw.notes, row)),
   ];
+  if (raw.first) {
+    const own = column.facts;
+    column.facts = (row) => [...own(row), ...(column.first(row) ? [`${rankOf(column, row)}, ${PAIRED}`] : [])];
+  }
   column.method = (row) => textOf(raw.method, row);
   return column;
 }
 
+const PAIRED = "paired by item", OVERLAPPING = "by overlap of the intervals";
+const UNKNOWN = "as it has no interval";
+// A count that is not known is no zero.
+const countWords = (n) => (n > 0 ? `n = ${n}` : "n not told");
+function rankOf(column, row) {
+  const [first, last] = [column.first(row), column.last(row)];
+  if (column.among(row) < 2) return "alone of its kind";
+  return `rank ${first === last ? first : `${first} – ${last}`} of ${column.among(row)}`;
+}
 const lineOf = (head, text) => (text ? [head + text] : []);
 const has = (column, row) => !Number.isNaN(column.value[row]);
 const hasInterval = (column, row) => !Number.isNaN(column.low[row]);
@@ -65,6 +89,7 @@ const PARAMETERS = {
   low: new Float64Array(COUNT).fill(NaN), high: new Float64Array(COUNT).fill(NaN),
   level: () => 0.95, why: () => "the run does not say how many parameters it has",
   marks: () => NO_MARKS, rank: () => 0, failed: () => false, facts: () => [], method: () => "",
+  origin: () => "", first: () => 0, last: () => 0, among: () => 0,
 };
 
 const SPECIAL = new Map([[PARAMETERS.id, PARAMETERS]]);
@@ -77,8 +102,14 @@ const pathOf = (column) =>
 
 // Which rows may be held against each other in a column: equal hardware where it counts.
 const groupOf = (column, row) => (column.host ? hostOf(row) : 0);
-// Numbers that are known in different ways are not ranked together.
-const knownAs = (columns, row) =>
-  [...new Set(columns.flatMap((column) =>
-    column.marks(row).filter((mark) => mark.kind !== "partial").map((mark) => mark.badge)))]
-    .sort().join("\n");
+// Numbers that are known in different ways, or come from different places, are not ranked together.
+const knownKinds = new Map();
+function knownAs(columns, row) {
+  const short = columns.map((column) => column.kind(row)).join();
+  if (!knownKinds.has(short)) {
+    knownKinds.set(short, [...new Set(columns.flatMap((column) => [`from ${column.origin(row)}`,
+      ...column.marks(row).filter((mark) => mark.kind !== "partial").map((mark) => mark.badge)]))]
+      .sort().join("\n"));
+  }
+  return knownKinds.get(short);
+}

@@ -24,7 +24,8 @@ function asCsv() {
 function remarks(column, row) {
   if (!has(column, row)) return `not measured: ${column.why(row)}`;
   const rank = { [BEST]: ["best"], [TIED]: ["tied with the best"], [TOP_OF_TIE]: ["tied with the best"] }[column.rank(row)];
-  return [...(rank ?? []), ...column.marks(row).map((mark) => mark.badge)].join("; ");
+  const place = column === SCORE ? [rankWords(row)] : isPaired(column, row) ? [`${rankOf(column, row)}, ${PAIRED}`] : [];
+  return [...(rank ?? []), ...place, ...column.marks(row).map((mark) => mark.badge), ...lineOf("from ", column.origin(row))].join("; ");
 }
 
 function asJson() {
@@ -33,6 +34,9 @@ function asJson() {
     ? {
       value: column.value[row], low: number(column.low[row]), high: number(column.high[row]), unit: column.unit,
       facts: column.facts(row), marks: column.marks(row), rank: ["", "best", "tied", "tied"][column.rank(row)],
+      ...(isPaired(column, row) || column === SCORE ? {
+        ranks: [column.first(row), column.last(row)], among: column.among(row), ranked: column === SCORE ? rankBasis(row) : PAIRED,
+      } : {}),
     }
     : { absent: column.why(row) });
   return JSON.stringify({

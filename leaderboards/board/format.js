@@ -60,6 +60,12 @@ const RANK_WORDS = {
   [TIED]: "tied with the best: the intervals overlap",
   [TOP_OF_TIE]: "highest place, but tied: the intervals of others overlap with it",
 };
+const PAIRED_WORDS = {
+  [BEST]: "best of this column: better than each other one, paired by item",
+  [TIED]: "tied with the best: none is shown to be better, paired by item",
+  [TOP_OF_TIE]: "highest place, but tied: it isn't shown to be better, paired by item",
+};
+const isPaired = (column, row) => (column === SCORE ? SCORE.paired[row] === 1 : column.first(row) > 0);
 
 function tipOf(column, row) {
   if (!has(column, row)) return `${pathOf(column)}\nnot measured: ${column.why(row)}`;
@@ -71,7 +77,7 @@ function tipOf(column, row) {
     ? `${level} interval ${interval}${method ? ` (${method})` : ""}`
     : isExact(column) ? "exact: a count, not a reading" : "no interval: one reading, or none was given");
   lines.push(...column.facts(row));
-  const rank = RANK_WORDS[column.rank(row)];
+  const rank = (isPaired(column, row) ? PAIRED_WORDS : RANK_WORDS)[column.rank(row)];
   return [...lines, ...(rank ? [rank] : [])].join("\n");
 }
 
@@ -80,15 +86,25 @@ function rowDetail(row) {
   const parts = [
     Number.isNaN(size) ? "" : `${countText(size)} params`,
     rowText("dtype", row), rowText("quantization", row), rowText("device", row),
-    rowText("asked", row),
+    rowText("asked", row), fromText(row),
   ];
   return parts.filter(Boolean).join(" · ");
 }
 
 function rowTip(row) {
-  const lines = [labelOf(row), `run ${DATA.rows.run[row]}, ${DATA.rows.created[row]}`];
-  return [...lines, rowText("hardware", row), rowText("architecture", row), rowText("origins", row)].filter(Boolean).join("\n");
+  const ended = { failed: "some jobs of this run failed: its cells say why", running: "this run is not finished" };
+  return [
+    labelOf(row), `run ${DATA.rows.run[row]}, ${DATA.rows.created[row]}`, rowText("hardware", row), rowText("architecture", row),
+    ...lineOf("from: ", rowText("origins", row)), ended[rowText("status", row)],
+  ].filter(Boolean).join("\n");
 }
+
+// Where a row's numbers come from; a board of one source says so in each row's hint alone.
+const ORIGINS = new Set(ROWS.map((row) => rowText("origins", row)));
+const fromText = (row) => {
+  const text = rowText("origins", row);
+  return text && ORIGINS.size > 1 ? `from ${cut(text, 48)}` : "";
+};
 
 const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
 function listed(names, most = 5) {

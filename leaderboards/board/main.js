@@ -18,11 +18,22 @@ function changeSoon(patch, level) {
   requestAnimationFrame(() => { const asked = pending; pending = null; refresh(asked); });
 }
 
-let pictureWaits = false;
+// The table and the advice are there first: what is below or behind them waits for the first frame.
+let isStarting = true, pictureWaits = false;
 function drawPictureSoon() {
-  if (pictureWaits) return;
+  if (pictureWaits || isStarting) return;
   pictureWaits = true;
   requestAnimationFrame(() => setTimeout(() => { pictureWaits = false; drawPicture(); }));
+}
+const whenIdle = (work) =>
+  (window.requestIdleCallback ? requestIdleCallback(work, { timeout: 300 }) : setTimeout(work, 20));
+
+function drawTheRest() {
+  if (!isStarting) return;
+  isStarting = false;
+  drawPicture();
+  drawLists();
+  performance.mark("complete");
 }
 
 function refresh(level) {
@@ -68,10 +79,10 @@ function start() {
     drawPictureSoon();
   });
   // On paper there is no scrolling: every row is drawn.
-  window.addEventListener("beforeprint", () => { document.documentElement.dataset.printing = "yes"; drawRows(); });
+  window.addEventListener("beforeprint", () => { drawTheRest(); document.documentElement.dataset.printing = "yes"; drawRows(); });
   window.addEventListener("afterprint", () => { delete document.documentElement.dataset.printing; drawRows(); });
 }
 
 start();
 // For whoever asks how long that took: the first frame after it can be used.
-requestAnimationFrame(() => setTimeout(() => performance.mark("usable")));
+requestAnimationFrame(() => setTimeout(() => { performance.mark("usable"); whenIdle(drawTheRest); }));

@@ -5,6 +5,10 @@ const STANDINGS = {
   undecided: "behind the front, but within the error bars",
   dominated: "beaten on both axes, even within the error bars",
 };
+// A place on the front that the data leaves open is not drawn as one that it shows.
+const SURE = 0.95, OPEN = "on the front by value, but others may be there instead";
+const isOpen = (point) => point.standing === "front" && !(point.chance !== null && point.chance >= SURE);
+const standingOf = (point) => (isOpen(point) ? OPEN : STANDINGS[point.standing]);
 const stage = byId("stage");
 
 function drawPicture() {
@@ -13,6 +17,7 @@ function drawPicture() {
   if (!x || !y) { stage.replaceChildren(make("p", { class: "empty" }, "There are no numbers to draw.")); return; }
   const rows = view.order.filter((row) => has(x, row) && has(y, row));
   const points = judge(rows, x, y);
+  findMarked(points, x, y);
   drawLegend(points, x, y, rows);
   drawList(points, x, y);
   if (!rows.length) {
@@ -116,11 +121,22 @@ function errorBars(spots, x, y, across, upward) {
   ]);
 }
 
-const isMarked = (point, x, y) => [x, y].some((column) =>
-  column.marks(point.row).some((mark) => ["estimated", "published", "imported"].includes(mark.kind)));
+const marksAt = (point, x, y) => [...x.marks(point.row), ...y.marks(point.row)];
+// A point is drawn as marked where it was not measured here, or has a mark that most points lack.
+const ALWAYS_MARKED = ["estimated", "published", "imported", "fallback"];
+function findMarked(points, x, y) {
+  const counts = new Map();
+  for (const point of points) {
+    for (const badge of new Set(marksAt(point, x, y).map((mark) => mark.badge))) counts.set(badge, (counts.get(badge) ?? 0) + 1);
+  }
+  for (const point of points) {
+    point.marks = marksAt(point, x, y)
+      .filter((mark) => ALWAYS_MARKED.includes(mark.kind) || 2 * counts.get(mark.badge) <= points.length);
+  }
+}
 
 function marker(spot, x, y) {
-  const kind = `point ${spot.standing}${isMarked(spot, x, y) ? " marked" : ""}`;
+  const kind = `point ${spot.standing}${isOpen(spot) ? " open" : ""}${spot.marks.length ? " marked" : ""}`;
   const circle = draw("circle", {
     class: kind, cx: px(spot.x), cy: px(spot.y), r: px(spot.radius), role: "img", tabindex: "-1",
     "aria-label": pointText(spot, x, y).replaceAll("\n", "; "),
@@ -130,12 +146,13 @@ function marker(spot, x, y) {
 
 function pointText(point, x, y) {
   const { row } = point;
-  const marks = new Map([...x.marks(row), ...y.marks(row)].map((mark) => [mark.badge, mark.meaning]));
+  const marks = new Map(marksAt(point, x, y).map((mark) => [mark.badge, mark.meaning]));
+  const origins = new Set([x.origin(row), y.origin(row)].filter(Boolean));
   return [labelOf(row), `${axisName(y)}: ${withInterval(y, row)}`, `${axisName(x)}: ${withInterval(x, row)}`,
-    STANDINGS[point.standing],
+    standingOf(point),
     point.chance === null ? "how likely it is on the front is not known: a number has no interval"
       : `on the front in ${percent(point.chance)} of ${DRAWS} draws`,
-    ...[...marks].map(([badge, meaning]) => `${badge}: ${meaning}`)].join("\n");
+    ...[...marks].map(([badge, meaning]) => `${badge}: ${meaning}`), ...lineOf("from: ", [...origins].join("; "))].join("\n");
 }
 
 function labels(spots, plot, bars, fronts) {

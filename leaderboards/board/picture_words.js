@@ -1,10 +1,14 @@
 // What stands under the picture: its legend, the front as a list, and who is not in it.
 function drawLegend(points, x, y, rows) {
-  const counts = Object.keys(STANDINGS).map((kind) => [kind, points.filter((point) => point.standing === kind).length]);
-  const parts = counts.filter(([, count]) => count).map(([kind, count]) =>
-    make("span", {}, make("span", { class: `dot ${kind}`, "aria-hidden": "true" }), `${STANDINGS[kind]}: ${count}`));
-  if (points.some((point) => isMarked(point, x, y))) {
-    parts.push(make("span", {}, make("span", { class: "dot marked", "aria-hidden": "true" }), "estimated, published or imported: not measured here"));
+  const dot = (kind, text) => make("span", {}, make("span", { class: `dot ${kind}`, "aria-hidden": "true" }), text);
+  const kinds = { front: STANDINGS.front, open: OPEN, undecided: STANDINGS.undecided, dominated: STANDINGS.dominated };
+  const counts = Object.keys(kinds).map((kind) =>
+    [kind, points.filter((point) => (isOpen(point) ? "open" : point.standing) === kind).length]);
+  const parts = counts.filter(([, count]) => count).map(([kind, count]) => dot(kind, `${kinds[kind]}: ${count}`));
+  const marks = new Set(points.flatMap((point) => point.marks.map((mark) => mark.kind)));
+  if (marks.size) {
+    const meanings = Object.entries(DATA.words).filter(([kind]) => marks.has(kind)).map(([, meaning]) => meaning);
+    parts.push(dot("marked", `with a mark: ${meanings.join("; ")}`));
   }
   if (state.area && rows.some((row) => parametersOf(row) > 0)) {
     parts.push(make("span", {}, "area: number of parameters"));

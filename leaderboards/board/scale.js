@@ -36,10 +36,15 @@ function linearTicks(low, high, unit, count) {
   const size = unit === "bytes" ? SIZES.find((each) => each <= high) ?? 1 : 1;
   const rough = (high - low) / size / count;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = (STEPS.find((nice) => nice * power >= rough) ?? 10) * power * size;
-  const ticks = [];
-  for (let at = Math.ceil(low / step); at <= Math.floor(high / step); at += 1) ticks.push(at * step);
-  return ticks;
+  const upward = STEPS.map((nice) => nice * power * size);
+  const firstWide = upward.findIndex((step) => step >= rough * size);
+  // A narrow picture may fit few ticks, but one or two tell no scale: then the next finer step.
+  for (let at = firstWide; ; at -= 1) {
+    const step = at >= 0 ? upward[at] : upward[0] / 2;
+    const ticks = [];
+    for (let each = Math.ceil(low / step); each <= Math.floor(high / step); each += 1) ticks.push(each * step);
+    if (ticks.length >= 3 || at < 0) return ticks;
+  }
 }
 
 function logTicks(low, high, unit, count) {

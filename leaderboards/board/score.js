@@ -41,26 +41,28 @@ const SCORE = {
   id: "@score", suite: "score", task: "", metric: "score", unit: "", scorer: "", better: 1,
   derived: true, host: false, role: "capability", budget: "", note: "",
   value: new Float64Array(COUNT), low: new Float64Array(COUNT), high: new Float64Array(COUNT),
-  ranks: new Array(COUNT), first: new Float64Array(COUNT), last: new Float64Array(COUNT),
-  among: new Float64Array(COUNT), parts: [],
+  ranks: new Array(COUNT), firsts: new Float64Array(COUNT), lasts: new Float64Array(COUNT),
+  sizes: new Float64Array(COUNT), parts: [], paired: new Uint8Array(COUNT), kinds: new Array(COUNT).fill(""),
+  first: (row) => SCORE.firsts[row], last: (row) => SCORE.lasts[row], among: (row) => SCORE.sizes[row],
+  origin: (row) => [...new Set(SCORE.parts.map(([column]) => column.origin(row)))].filter(Boolean).join("; "),
   level: (row) => (SCORE.parts.length === 1 ? SCORE.parts[0][0].level(row) : 0.95),
   why: (row) => SCORE.parts.filter(([column]) => !has(column, row))
     .map(([column]) => `${nameOf(column)}: ${column.why(row)}`).join("; ") || "no weight is given",
   marks: (row) => [...new Map(SCORE.parts.flatMap(([column]) => column.marks(row))
     .map((mark) => [mark.badge, mark])).values()],
   rank: (row) => SCORE.ranks[row], failed: () => false,
-  facts: (row) => [rankText(row), `from: ${SCORE.note}`,
+  facts: (row) => [rankWords(row), `made of: ${SCORE.note}`, ...lineOf("from: ", SCORE.origin(row)),
     ...SCORE.marks(row).map((mark) => `${mark.badge}: ${mark.meaning}`)],
   method: (row) =>
     (SCORE.parts.length === 1 ? SCORE.parts[0][0].method(row) : "normal, independent columns"),
 };
 SPECIAL.set(SCORE.id, SCORE);
 
-function rankText(row) {
-  if (!has(SCORE, row)) return "no rank";
-  const [first, last] = [SCORE.first[row], SCORE.last[row]];
-  return `rank ${first === last ? first : `${first} – ${last}`} of ${SCORE.among[row]}`;
-}
+const rankText = (row) => (has(SCORE, row) ? rankOf(SCORE, row) : "no rank");
+// What a rank rests on: the same items for all models, or each model's interval for itself.
+const rankBasis = (row) => (SCORE.sizes[row] < 2 ? "" : SCORE.paired[row] ? PAIRED
+  : hasInterval(SCORE, row) ? OVERLAPPING : UNKNOWN);
+const rankWords = (row) => [rankText(row), rankBasis(row)].filter(Boolean).join(", ");
 
 function computeScore(weights) {
   SCORE.parts = [...weights].map(([id, weight]) => [BY_ID.get(id), weight])
@@ -95,17 +97,27 @@ function scoreRow(row, total) {
 }
 
 // Rank 2 – 4: one model is certainly better, and at most four can be in front of or at this place.
+// The score of one column has the ranks that come with it; any other is ranked by its intervals.
 function rankScores() {
   const columns = SCORE.parts.map(([column]) => column);
   const groups = new Map();
   for (const row of ROWS) {
-    SCORE.ranks[row] = 0;
+    SCORE.ranks[row] = SCORE.paired[row] = 0;
     if (!has(SCORE, row)) continue;
-    const key = knownAs(columns, row);
+    const key = SCORE.kinds[row] = knownAs(columns, row);
+    if (columns.length === 1 && columns[0].first(row)) { takeRank(columns[0], row); continue; }
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(row);
   }
   groups.forEach(rankGroup);
+}
+
+function takeRank(column, row) {
+  SCORE.firsts[row] = column.first(row);
+  SCORE.lasts[row] = column.last(row);
+  SCORE.sizes[row] = column.among(row);
+  SCORE.ranks[row] = column.rank(row);
+  SCORE.paired[row] = 1;
 }
 
 // What has no interval can have any rank: how far it is from the others is not known.
@@ -118,9 +130,9 @@ function rankGroup(rows) {
   const best = rows.reduce((one, other) => (SCORE.value[other] > SCORE.value[one] ? other : one));
   let ties = 0;
   for (const row of rows) {
-    SCORE.among[row] = rows.length;
-    SCORE.first[row] = 1 + rows.length - countUpTo(lows, rankHigh(row));
-    SCORE.last[row] = rows.length - countBelow(highs, rankLow(row));
+    SCORE.sizes[row] = rows.length;
+    SCORE.firsts[row] = 1 + rows.length - countUpTo(lows, rankHigh(row));
+    SCORE.lasts[row] = rows.length - countBelow(highs, rankLow(row));
     if (row === best || !scoresTie(row, best)) continue;
     ties += 1;
     if (hasInterval(SCORE, row)) SCORE.ranks[row] = TIED;
@@ -131,6 +143,17 @@ function rankGroup(rows) {
 
 const scoresTie = (one, other) =>
   rankLow(one) <= rankHigh(other) && rankLow(other) <= rankHigh(one);
+
+// Whether the data leaves open which of two is better. Each model was held against the leader item
+// by item. Of two others, paired ranks that share no place settle it; where they share one, a model
+// that some are shown to beat is tied only if the intervals meet too.
+function isTie(row, best) {
+  if (!SCORE.paired[row] || !SCORE.paired[best] || SCORE.kinds[row] !== SCORE.kinds[best]) return scoresTie(row, best);
+  if (SCORE.ranks[best] === BEST || SCORE.ranks[best] === TOP_OF_TIE) return SCORE.ranks[row] !== 0;
+  const shared = SCORE.firsts[row] <= SCORE.lasts[best] && SCORE.firsts[best] <= SCORE.lasts[row];
+  return shared && (SCORE.firsts[row] === 1 || scoresTie(row, best));
+}
+const isRanked = (row) => SCORE.paired[row] === 1 || hasInterval(SCORE, row);
 
 function countBelow(sorted, value) {
   let [from, to] = [0, sorted.length];

@@ -22,6 +22,7 @@ function drawTable() {
   headKey = key;
   markSorted();
   board.classList.toggle("heat", state.heat);
+  byId("heat-key").hidden = !state.heat;
   drawRows();
 }
 
@@ -93,24 +94,30 @@ function drawRows() {
   board.classList.toggle("virtual", isVirtual());
   board.setAttribute("aria-rowcount", view.order.length + 3);
   setWidths();
+  tellRanks();
   active.row = Math.min(active.row, Math.max(0, view.order.length - 1));
   active.column = Math.min(active.column, columns.length);
   prepareHeat();
   drawWindow(true);
 }
 
+// Before the first frame nothing is scrolled, and asking would lay the whole page out once more.
+const sight = () => (isStarting
+  ? { top: 0, left: 0, width: window.innerWidth }
+  : { top: scroller.scrollTop, left: scroller.scrollLeft, width: scroller.clientWidth });
+
 function windowOf() {
   if (!isVirtual()) return [0, view.order.length];
-  const top = Math.max(0, scroller.scrollTop);
-  const first = Math.max(0, Math.floor(top / ROW_PX) - SPARE_ROWS);
-  const count = Math.ceil(scroller.clientHeight / ROW_PX) + 2 * SPARE_ROWS;
+  const first = Math.max(0, Math.floor(sight().top / ROW_PX) - SPARE_ROWS);
+  // The frame is no higher than its style lets it be.
+  const count = Math.ceil(0.84 * window.innerHeight / ROW_PX) + (isStarting ? 1 : 2 * SPARE_ROWS);
   return [Math.min(first, Math.max(0, view.order.length - count)), Math.min(view.order.length, first + count)];
 }
 
 // Which columns are in sight: [first, one after the last]. Their widths are known in a long table.
 function sidesOf() {
   if (!isVirtual()) return [0, columns.length];
-  const start = scroller.scrollLeft, end = start + scroller.clientWidth - sizes.name;
+  const { left: start, width: seen } = sight(), end = start + seen - sizes.name;
   let [left, right, edge] = [columns.length, 0, 0];
   sizes.widths.forEach((width, at) => {
     if (edge + width > start && edge < end) { left = Math.min(left, at); right = at + 1; }
@@ -184,6 +191,14 @@ function tableCell(column, row, place) {
   if (column === SCORE) cell.append(make("small", { class: "rank" }, rankText(row)));
   if (state.heat) cell.classList.add(...heatClass(column, row));
   return cell;
+}
+
+// What the ranks under the scores rest on, said once beside the table.
+function tellRanks() {
+  const bases = new Set(view.order.filter((row) => has(SCORE, row)).map(rankBasis));
+  const words = [PAIRED, OVERLAPPING, UNKNOWN].filter((basis) => bases.has(basis));
+  byId("rank-key").textContent = !words.length ? "" : words.length > 1 || words[0] !== UNKNOWN
+    ? `ranks: ${words.filter((basis) => basis !== UNKNOWN).join(", else ")}` : "ranks: any, as no score has an interval";
 }
 
 // In a long table the columns may not jump while it scrolls: their widths come from a few rows.

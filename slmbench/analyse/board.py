@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
-from slmbench.analyse.board_columns import Reading, find_columns, read_cell
-from slmbench.analyse.board_draws import Drawer, Drawn, SamplesOf
+from slmbench.analyse.board_columns import Reading, find_columns, read_column
+from slmbench.analyse.board_draws import Drawer, Drawn
 from slmbench.analyse.board_entries import (
     Entry,
     choose_entries,
@@ -15,13 +15,15 @@ from slmbench.analyse.board_entries import (
     host_key,
     origin_of,
 )
-from slmbench.analyse.board_join import join_entries
-from slmbench.analyse.board_marks import host_bound, mark_column, rank_cells
+from slmbench.analyse.board_items import MOST_SAMPLES, SamplesOf, sample_count
+from slmbench.analyse.board_join import apart_notes, join_entries
+from slmbench.analyse.board_marks import host_bound, limit_of, mark_column, rank_cells
 from slmbench.analyse.board_mean import MeanColumn, accuracy_mean
 from slmbench.analyse.board_notes import board_notes
+from slmbench.analyse.board_ranks import with_ranks
 from slmbench.analyse.board_tradeoff import tradeoffs
 from slmbench.schema.base import Absent, Measured
-from slmbench.schema.board import Board, Cell, Column, FailedJob, Row, Setting
+from slmbench.schema.board import Board, Cell, Column, FailedJob, Mark, Row, Setting
 from slmbench.schema.record import JobRecord, RunRecord
 from slmbench.units import format_value
 
@@ -65,18 +67,19 @@ def board(
         title: of the page.
         join: put a model's runs from all origins into one row for each machine; otherwise each
             origin has a row of its own.
-        samples: where the samples of a run's job are read, for the probabilities of the front;
-            None draws from the intervals.
+        samples: where the samples of a run's job are read, for ranks and the probabilities of the
+            front; None takes both from the intervals.
     """
     made = assemble(records, title, join)
-    drawer = Drawer(samples)
+    hosts = [_hosts(*pair) for pair in zip(made.board.columns, made.readings, strict=True)]
+    if samples is not None:
+        ranked = with_ranks(made.board, made.readings, made.parts, hosts, samples)
+        made = replace(made, board=ranked)
     at = next((i for i, column in enumerate(made.board.columns) if column.derived), None)
     if at is None:
         return made.board
-    hosts = [
-        tuple(host_key(each.record) if each.record else "" for each in column)
-        for column in made.readings
-    ]
+    few = 0 < sample_count([(made.readings[part], 1.0) for part in made.parts]) <= MOST_SAMPLES
+    drawer = Drawer(samples if few else None)
 
     @cache
     def draw(index: int) -> Drawn:
@@ -94,11 +97,11 @@ def assemble(
     """Return the board without its pictures, and where each of its cells comes from."""
     entries = join_entries(records) if join else choose_entries(records)
     columns = find_columns(entries)
-    readings = [tuple(read_cell(entry, column) for entry in entries) for column in columns]
+    readings = [read_column(entries, column) for column in columns]
     pairs = zip(columns, readings, strict=True)
     rows = [list(row) for row in zip(*(_cells(*pair) for pair in pairs), strict=True)]
     rows = rows or [[] for _ in entries]
-    notes = board_notes(entries, columns, readings, join)
+    notes = board_notes(entries, columns, readings, join) + (apart_notes(entries) if join else [])
 
     mean = accuracy_mean(columns, rows)
     parts: tuple[int, ...] = ()
@@ -131,25 +134,34 @@ def assemble(
 
 def _cells(column: Column, readings: Sequence[Reading]) -> list[Cell]:
     """Return the column's cell of every row, marked and ranked."""
-    cells = [
-        Cell(
-            value=reading.value,
-            marks=marks,
-            failed=reading.failed,
-            notes=_cell_notes(column, reading),
-            origin=origin_of(reading.record) if reading.record is not None else "",
-        )
-        for reading, marks in zip(readings, mark_column(column, readings), strict=True)
-    ]
-    hosts = [host_key(reading.record) if reading.record else "" for reading in readings]
-    return rank_cells(column, cells, hosts)
+    limits = [limit_of(reading) for reading in readings]
+    marked = mark_column(column, readings, limits)
+    cells = [_cell(column, *each) for each in zip(readings, marked, limits, strict=True)]
+    return rank_cells(column, cells, _hosts(column, readings))
 
 
-def _cell_notes(column: Column, reading: Reading) -> tuple[str, ...]:
+def _hosts(column: Column, readings: Sequence[Reading]) -> list[str]:
+    """Return the machine of each number, where a column's numbers belong to one."""
+    if not host_bound(column):
+        return [""] * len(readings)
+    return [host_key(reading.record) if reading.record else "" for reading in readings]
+
+
+def _cell(column: Column, reading: Reading, marks: tuple[Mark, ...], asked: int | None) -> Cell:
+    notes = _cell_notes(column, reading, asked)
+    origin = origin_of(reading.record) if reading.record is not None else ""
+    if not (marks or notes or origin or reading.failed):
+        return Cell(value=reading.value)
+    return Cell(value=reading.value, marks=marks, failed=reading.failed, notes=notes, origin=origin)
+
+
+def _cell_notes(column: Column, reading: Reading, asked: int | None) -> tuple[str, ...]:
     job = reading.job
     if job is None:
         return ()
-    limit = () if job.limit_items is None else (f"limited to {job.limit_items} items",)
+    if asked is None and not job.notes and not reading.others:
+        return ()
+    limit = () if asked is None else (f"limited to {asked} items",)
     others = tuple(
         f"{origin_of(other.record) or 'another run'} has {_shown(other.value, column.unit)}"
         for other in reading.others

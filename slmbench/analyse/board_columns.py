@@ -25,7 +25,7 @@ _DETAILS = frozenset(
         "idle_power_w", "mean_power_w", *PER_CORRECT,
         "peak_device_reserved_bytes", "process_device_bytes", "running_peak_resident_bytes",
         "loaded_resident_bytes", "baseline_resident_bytes", "overhead_bytes", "kv_cache_bytes",
-        "kv_cache_predicted_bytes",
+        "kv_cache_predicted_bytes", "activation_bytes",
     }
 )  # fmt: skip
 #: Stands in for the metric's name where a job failed for every model that tried it.
@@ -72,6 +72,23 @@ def find_columns(entries: Sequence[Entry]) -> list[Column]:
     ordered = sorted(found, key=lambda key: (suite_rank(key[0]), tasks[key[:2]]))
     namesakes = Counter(key[:3] for key in ordered)
     return [_column(key, found[key], namesakes[key[:3]]) for key in ordered]
+
+
+def read_column(entries: Sequence[Entry], column: Column) -> tuple[Reading, ...]:
+    """Return what each entry says in a column; see `read_cell`."""
+    key = (column.suite, column.task, column.metric)
+    # Without a namesake each number of that name is the column's.
+    is_alone = column.column_id == column.path
+    readings = []
+    for entry in entries:
+        look = entry.looks[0]
+        named = look.metrics.get(key, ()) if is_alone and not entry.further else ()
+        job, metric = named[0] if len(named) == 1 else (None, None)
+        if metric is not None and isinstance(metric.value, Measured):
+            readings.append(Reading(metric.value, job, False, look.record, metric))
+        else:
+            readings.append(read_cell(entry, column))
+    return tuple(readings)
 
 
 def read_cell(entry: Entry, column: Column) -> Reading:
@@ -163,9 +180,9 @@ def _last_job(look: Look, column: Column) -> tuple[JobRecord, Metric | None] | N
 
 def _belongs(metric: Metric, column: Column) -> bool:
     value = metric.value
-    if isinstance(value, Absent):
+    if isinstance(value, Absent) or _unit(value.unit) != _unit(column.unit):
         return False
-    return _key(metric, value)[3:] == (column.scorer, _unit(column.unit))
+    return column.scorer == (value.how if metric.suite in SCORED_SUITES else None)
 
 
 def _why_no_job(entry: Entry, column: Column) -> str:

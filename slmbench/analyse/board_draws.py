@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from slmbench.analyse.board_columns import Reading
+from slmbench.analyse.board_items import SamplesOf, rests_on
 from slmbench.analyse.board_marks import is_exact
+from slmbench.analyse.data import own_samples
 from slmbench.schema.base import Measured
 from slmbench.schema.board import Column
 from slmbench.schema.record import Aggregation, Sample
@@ -18,11 +20,6 @@ from slmbench.stats.front import interval_draws
 
 #: States of the world that a probability is counted over: it is known to 0.016, two errors wide.
 DRAWS = 1000
-#: Kinds of metrics that follow from sums over samples.
-_SUMS = frozenset({"mean", "weighted_mean"})
-
-#: Returns the samples of a run's job: (run id, job id).
-SamplesOf = Callable[[str, str], Sequence[Sample]]
 
 
 @dataclass(frozen=True)
@@ -94,13 +91,11 @@ class Drawer:
 
     def _resampled(self, column: Column, reading: Reading) -> np.ndarray | None:
         """Return the draws of one value by the bootstrap, or None where it can't be drawn so."""
-        job, record, metric = reading.job, reading.record, reading.metric
-        if self.samples is None or job is None or record is None or metric is None:
+        found = rests_on(reading)
+        if self.samples is None or found is None:
             return None
-        rule = metric.aggregation
-        if not isinstance(reading.value, Measured) or rule is None or rule.kind not in _SUMS:
-            return None
-        samples = self.samples(record.run_id, job.job_id)
+        record, job, metric, rule = found
+        samples = own_samples(self.samples(record.run_id, job.job_id), job, metric)
         if not samples:
             return None
         key = (column.suite, column.task)

@@ -14,6 +14,11 @@ from slmbench.analyse.board_entries import (
 )
 from slmbench.schema.record import RunRecord
 
+#: How the note of what stays apart begins.
+NOT_JOINED = "Not joined with the other rows of the model:"
+#: Rows that a note names; the others are counted.
+_NAMED = 6
+
 
 def join_entries(records: Sequence[RunRecord]) -> list[Entry]:
     """Return one entry for each model on each machine, oldest first.
@@ -32,6 +37,42 @@ def join_entries(records: Sequence[RunRecord]) -> list[Entry]:
     rows.sort(key=lambda row: (row[0].record.created, row[0].record.run_id))
     labels = make_labels([row[0].record for row in rows])
     return [_joined(label, row) for label, row in zip(labels, rows, strict=True)]
+
+
+def apart_notes(entries: Sequence[Entry]) -> list[str]:
+    """Return which rows of one model a joined board keeps apart, and why; nothing where none are.
+
+    Args:
+        entries: the rows that `join_entries` made.
+    """
+    names = {entry.record.model.name for entry in entries}
+    keys = _model_keys(sorted(names))
+    models: dict[str, list[Entry]] = {}
+    for entry in entries:
+        models.setdefault(keys[entry.record.model.name], []).append(entry)
+    told = [
+        f"{entry.label} ({_why_rows_apart(own[0], entry)})"
+        for own in models.values()
+        for entry in own[1:]
+    ]
+    for key in sorted(key for key in models if "/" not in key):
+        meant = sorted(name for name in names if name.casefold().rpartition("/")[2] == key)
+        if len({name.casefold() for name in meant if "/" in name}) > 1:
+            longer = " or ".join(name for name in meant if "/" in name)
+            told.append(f"{models[key][0].label} (it could be {longer})")
+    if not told:
+        return []
+    more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
+    return [f"{NOT_JOINED} {'; '.join(told[:_NAMED])}{more}."]
+
+
+def _why_rows_apart(first: Entry, other: Entry) -> str:
+    runs = [(one, two) for one in _runs_of(first) for two in _runs_of(other)]
+    return next((why for pair in runs if (why := _why_apart(*pair))), "another row fits better")
+
+
+def _runs_of(entry: Entry) -> list[RunRecord]:
+    return [look.record for look in entry.looks]
 
 
 def _joined(label: str, row: Sequence[Entry]) -> Entry:
@@ -62,7 +103,11 @@ def _rows(entries: Sequence[Entry]) -> list[list[Entry]]:
     """Put each entry into every row that it does not contradict, or make a row of it."""
     rows: list[list[Entry]] = []
     for entry in sorted(_newest_first(entries), key=lambda entry: _rank(entry.record)):
-        fitting = [row for row in rows if all(_may_join(other, entry) for other in row)]
+        fitting = [
+            row
+            for row in rows
+            if all(_why_apart(other.record, entry.record) is None for other in row)
+        ]
         for row in fitting:
             row.append(entry)
         if not fitting:
@@ -81,13 +126,16 @@ def _rank(record: RunRecord) -> tuple[bool, bool, bool]:
     return (origin is not None, not knows_host(record), bool(origin and origin.citation))
 
 
-def _may_join(one: Entry, other: Entry) -> bool:
-    left, right = one.record, other.record
+def _why_apart(left: RunRecord, right: RunRecord) -> str | None:
+    """Return why two runs of one name can't share a row, or None where they can."""
     if knows_host(left) and knows_host(right) and host_key(left) != host_key(right):
-        return False
-    if origin_of(left) == origin_of(right) or (left.origin is None and right.origin is None):
-        # One origin that lists a model twice tells two models, or two ways to run it.
-        return False
+        return "made on another machine"
     marks = (left.model.fingerprint, right.model.fingerprint)
-    pairs = [(marks[0].weights, marks[1].weights), (marks[0].quantization, marks[1].quantization)]
-    return all(not a or not b or a == b for a, b in pairs)
+    for name in ("weights", "quantization"):
+        one, other = (getattr(mark, name) for mark in marks)
+        if one and other and one != other:
+            return f"other {name}"
+    if origin_of(left) == origin_of(right):
+        # One origin that lists a model twice tells two models, or two ways to run it.
+        return f"{origin_of(left) or 'slmbench'} lists it beside the other"
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slmbench.analyse.board_columns import Reading
+from slmbench.analyse.comparability import asked_items
 from slmbench.schema.base import Measured
 from slmbench.schema.board import Cell, Column, Mark
 from slmbench.schema.energy_spec import PER_CORRECT
@@ -22,29 +23,66 @@ def host_bound(column: Column) -> bool:
     return column.suite in HOST_SUITES or column.metric in HOST_METRICS
 
 
-def mark_column(column: Column, readings: Sequence[Reading]) -> list[tuple[Mark, ...]]:
-    """Return the marks of each reading; an Absent has none."""
+def mark_column(
+    column: Column, readings: Sequence[Reading], asked: Sequence[int | None]
+) -> list[tuple[Mark, ...]]:
+    """Return the marks of each reading; an Absent has none.
+
+    Args:
+        column: that the readings stand in.
+        readings: one for each row.
+        asked: `limit_of` each reading.
+    """
     there = [r for r in readings if r.job is not None and isinstance(r.value, Measured)]
     hows = {r.value.how for r in readings if isinstance(r.value, Measured)}
     versions = {version for r in there if (version := _version(r)) is not None}
-    limits = {r.job.limit_items for r in there if r.job is not None}
-    shots = {fewshot(r) for r in there}
-    marks = []
-    for reading in readings:
-        value, job = reading.value, reading.job
-        row: list[Mark] = []
-        if isinstance(value, Measured):
-            known = _provenance(column, value, reading)
-            if not known and len(hows) > 1:
-                meaning = f"known by {value.how}, unlike other numbers of this column"
-                known = [Mark(kind="provenance", badge=_short(value.how), meaning=meaning)]
-            row += known
-            row += _shots(fewshot(reading)) if len(shots) > 1 else []
-            if job is not None:
-                row += _differences(job, len(versions) > 1, len(limits) > 1)
-                row += _losses(job)
-        marks.append(tuple(row))
-    return marks
+    limits = {
+        limit
+        for r, limit in zip(readings, asked, strict=True)
+        if r.job is not None and isinstance(r.value, Measured)
+    }
+    shots = {fewshot(r) for r in there} if column.suite == "accuracy" else {None}
+    differ = (len(hows) > 1, len(versions) > 1, len(limits) > 1, len(shots) > 1)
+    plain = {how for how in hows if not any(differ) and not _is_telling(column, how)}
+    return [
+        ()
+        if not isinstance(reading.value, Measured) or _is_plain(reading, reading.value.how in plain)
+        else _marks(column, reading, reading.value, differ)
+        for reading in readings
+    ]
+
+
+def _is_telling(column: Column, how: str) -> bool:
+    """Tell whether the way in which a number is known gives it a mark by itself."""
+    weak = column.suite == "toxicity" and how.startswith(_FALLBACK_SCORER)
+    return weak or how.startswith(("estimated", "published", "imported"))
+
+
+def _is_plain(reading: Reading, how_is_plain: bool) -> bool:
+    """Tell whether a number has no mark, which most have not."""
+    record, job = reading.record, reading.job
+    if not how_is_plain or record is None or record.origin is not None:
+        return False
+    return job is None or not (job.failed_count or job.unscored_count)
+
+
+def _marks(
+    column: Column, reading: Reading, value: Measured, differ: tuple[bool, bool, bool, bool]
+) -> tuple[Mark, ...]:
+    """Return a number's marks; ``differ``: whether sources, versions, limits and examples do."""
+    hows, versions, limits, shots = differ
+    job = reading.job
+    row = _provenance(column, value, reading)
+    if not row and hows:
+        meaning = f"known by {value.how}, unlike other numbers of this column"
+        row.append(Mark(kind="provenance", badge=_short(value.how), meaning=meaning))
+    if shots:
+        row += _shots(fewshot(reading))
+    if job is not None and (versions or limits):
+        row += _differences(reading, job, versions, limits)
+    if job is not None and (job.failed_count or job.unscored_count):
+        row += _losses(job)
+    return tuple(row)
 
 
 def rank_cells(column: Column, cells: Sequence[Cell], hosts: Sequence[str]) -> list[Cell]:
@@ -52,17 +90,25 @@ def rank_cells(column: Column, cells: Sequence[Cell], hosts: Sequence[str]) -> l
     if column.higher_is_better is None:
         return list(cells)
     ranked = list(cells)
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for index, cell in enumerate(cells):
-        if isinstance(cell.value, Measured):
-            host = hosts[index] if host_bound(column) else ""
-            badges = tuple(mark.badge for mark in cell.marks if mark.kind != "partial")
-            groups.setdefault((host, cell.origin, *badges), []).append(index)
-    for group in groups.values():
+    for group in rank_groups(column, cells, hosts):
         # The only number of its kind is not the best of anything.
         if len(group) > 1:
             _rank_group(ranked, group, column)
     return ranked
+
+
+def rank_groups(column: Column, cells: Sequence[Cell], hosts: Sequence[str]) -> list[list[int]]:
+    """Return the places of the numbers that are known in the same way, kind by kind."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    bound = host_bound(column)
+    for index, cell in enumerate(cells):
+        if isinstance(cell.value, Measured):
+            host = hosts[index] if bound else ""
+            key: tuple[str, ...] = (host, cell.origin)
+            if cell.marks:
+                key += tuple(mark.badge for mark in cell.marks if mark.kind != "partial")
+            groups.setdefault(key, []).append(index)
+    return list(groups.values())
 
 
 def is_exact(column: Column, value: Measured) -> bool:
@@ -108,6 +154,13 @@ def fewshot(reading: Reading) -> int | None:
     return told if isinstance(told, int) else reading.record.spec.num_fewshot
 
 
+def limit_of(reading: Reading) -> int | None:
+    """Return how many items were asked where these were not all; see `asked_items`."""
+    if reading.job is None or reading.record is None:
+        return None
+    return asked_items(reading.record, reading.job)
+
+
 def _version(reading: Reading) -> str | None:
     """Return the task's fingerprint; what an import does not tell may be any version."""
     if reading.job is None or reading.record is None:
@@ -143,14 +196,17 @@ def _shots(count: int | None) -> list[Mark]:
     return [Mark(kind="protocol", badge=badge, meaning=meaning)]
 
 
-def _differences(job: JobRecord, versions_differ: bool, limits_differ: bool) -> list[Mark]:
+def _differences(
+    reading: Reading, job: JobRecord, versions_differ: bool, limits_differ: bool
+) -> list[Mark]:
     marks = []
     if versions_differ:
         version = job.fingerprints.task[:8] or "unknown"
         meaning = f"task version {version}: models of this column answered different versions"
         marks.append(Mark(kind="version", badge=f"v. {version}", meaning=meaning))
     if limits_differ:
-        items = "all items" if job.limit_items is None else f"{job.limit_items} items"
+        limit = limit_of(reading)
+        items = "all items" if limit is None else f"{limit} items"
         meaning = f"limit: {items}; models of this column answered different numbers of items"
         marks.append(Mark(kind="limit", badge=items, meaning=meaning))
     return marks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import NormalDist, fmean
 
 from slmbench.schema.base import Absent, Interval, Measured
@@ -29,10 +30,15 @@ def accuracy_mean(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> 
 
     Rows without any accuracy are left out of "all models": they have no say in which tasks count.
     """
-    taking = [row for row in rows if any(_counts(c, cell) for c, cell in zip_row(columns, row))]
+    places = [
+        i
+        for i, column in enumerate(columns)
+        if column.suite == "accuracy" and column.metric in PRIMARY_METRICS
+    ]
+    taking = [row for row in rows if any(_is_measured(row[i]) for i in places)]
     if not taking:
         return "No accuracy mean: no model has a measured accuracy."
-    shared = _shared(columns, taking)
+    shared = _shared(columns, taking, places)
     if not shared:
         return (
             "No accuracy mean: the models share no accuracy task that they all answered in the "
@@ -54,29 +60,21 @@ def accuracy_mean(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> 
     return MeanColumn(column, cells, tuple(shared))
 
 
-def zip_row(columns: Sequence[Column], row: Sequence[Cell]) -> list[tuple[Column, Cell]]:
-    """Pair a row's cells with their columns."""
-    return list(zip(columns, row, strict=True))
+def _is_measured(cell: Cell) -> bool:
+    return isinstance(cell.value, Measured)
 
 
-def _counts(column: Column, cell: Cell) -> bool:
-    return (
-        column.suite == "accuracy"
-        and column.metric in PRIMARY_METRICS
-        and isinstance(cell.value, Measured)
-    )
-
-
-def _shared(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[int]:
+def _shared(
+    columns: Sequence[Column], rows: Sequence[Sequence[Cell]], places: Sequence[int]
+) -> list[int]:
     """Return the index of one column for each task: its first primary metric all rows have."""
     chosen: dict[str, int] = {}
     for metric in PRIMARY_METRICS:
-        for index, column in enumerate(columns):
+        for index in (i for i in places if columns[i].metric == metric):
             cells = [row[index] for row in rows]
             mixed = any(mark.kind in _UNMIXABLE for cell in cells for mark in cell.marks)
-            whole = all(_counts(column, cell) for cell in cells)
-            if column.metric == metric and whole and not mixed:
-                chosen.setdefault(column.task, index)
+            if all(map(_is_measured, cells)) and not mixed:
+                chosen.setdefault(columns[index].task, index)
     return sorted(chosen.values())
 
 
@@ -117,6 +115,7 @@ def _interval(mean: float, values: Sequence[Measured]) -> Interval | None:
     )
 
 
+@cache
 def _quantile(level: float) -> float:
     """Return how many standard errors a two-sided normal interval reaches: 1.96 for 95 %."""
     return NormalDist().inv_cdf((1.0 + level) / 2.0)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from slmbench.analyse.board_columns import Reading
 from slmbench.analyse.board_entries import Entry, host_key, knows_host, origin_of
 from slmbench.analyse.board_marks import fewshot, host_bound
+from slmbench.analyse.comparability import machine_of
 from slmbench.schema.base import Measured
 from slmbench.schema.board import Column
 from slmbench.schema.record import RunRecord
@@ -25,17 +26,14 @@ def board_notes(
     """Return the notes, one sentence or two each."""
     notes = []
     hosts = {
-        host_key(reading.record)
+        host_key(reading.record): reading.record
         for column, column_readings in zip(columns, readings, strict=True)
         if host_bound(column)
         for reading in column_readings
         if reading.record is not None and isinstance(reading.value, Measured)
     }
     if len(hosts) > 1:
-        notes.append(
-            f"The runs were made on {len(hosts)} different machines. Latency, energy and peak "
-            "memory belong to a model on a machine: they are ranked within each machine only."
-        )
+        notes.append(_host_note(list(hosts.values())))
     replaced = sum(len(entry.older) for entry in entries)
     if replaced:
         runs = "1 older run" if replaced == 1 else f"{replaced} older runs"
@@ -44,6 +42,32 @@ def board_notes(
     if unfinished:
         notes.append(f"Not finished when the board was made: {', '.join(unfinished)}.")
     return notes + _origin_notes(entries, columns, readings, join)
+
+
+def _host_note(runs: Sequence[RunRecord]) -> str:
+    """Say on how many machines, or in how many settings of one, the runs were made."""
+    machines = _machine_count(runs)
+    if machines == 1:
+        return (
+            f"The runs were made in {len(runs)} different settings of one machine (batch sizes, "
+            "say). Latency and energy are ranked within each setting only."
+        )
+    settings = f" in {len(runs)} different settings" if len(runs) > machines else ""
+    each = "machine and setting" if settings else "machine"
+    return (
+        f"The runs were made on {machines} different machines{settings}. Latency, energy and peak "
+        f"memory belong to a model on a machine: they are ranked within each {each} only."
+    )
+
+
+def _machine_count(runs: Sequence[RunRecord]) -> int:
+    """Return how many machines runs of different host keys were made on."""
+    known = [run for run in runs if knows_host(run)]
+    told = {
+        tuple(sorted(machine_of(run.environment).items())) or run.environment.hardware_hash
+        for run in known
+    }
+    return len(told) + len(runs) - len(known)
 
 
 def _origin_notes(
@@ -112,7 +136,11 @@ def _machines(groups: dict[str, list[Reading]]) -> list[str]:
     silent = sorted({_name(run) for run in runs if not knows_host(run)})
     if silent:
         return [f"the machine is not told by {', '.join(silent)}"]
-    return ["the machines differ"] if len({host_key(run) for run in runs}) > 1 else []
+    found = {host_key(run): run for run in runs}
+    if len(found) < 2:
+        return []
+    one = _machine_count(list(found.values())) == 1
+    return ["the settings differ (batch sizes, say)" if one else "the machines differ"]
 
 
 def _name(record: RunRecord) -> str:

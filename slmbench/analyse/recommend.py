@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
 from slmbench.analyse.board import Assembled
-from slmbench.analyse.board_draws import Drawer, Drawn, SamplesOf
-from slmbench.analyse.board_marks import is_exact
+from slmbench.analyse.board_draws import Drawer, Drawn
+from slmbench.analyse.board_items import ItemReader, SamplesOf
+from slmbench.analyse.board_ranks import rank_values
 from slmbench.analyse.board_tradeoff import RESOURCES
 from slmbench.analyse.recommend_checks import checks_of, matching, standing_of
 from slmbench.analyse.recommend_score import Score, find_score
@@ -27,7 +27,7 @@ from slmbench.schema.recommendation import (
     Recommendation,
 )
 from slmbench.stats.front import front_probability
-from slmbench.stats.ranks import Ranks, rank_intervals
+from slmbench.stats.ranks import HOLM_MOST, Ranks
 
 _RESOURCE_SUITES = frozenset({"latency", "load", "energy", "memory"})
 _BEST_FIRST: tuple[AdviceVerdict, ...] = ("RECOMMENDED", "INCONCLUSIVE", "NONE")
@@ -147,7 +147,7 @@ class _Case:
         best_first = self._one_kind_first(best_first)
         alike = [p for p in best_first if self._kind(p) == self._kind(best_first[0])]
         ranked = [p for p in (*able, *maybe) if self._kind(p) == self._kind(best_first[0])]
-        ranks = self._ranks(ranked)
+        ranks = self._ranks(ranked, rated)
         for place, low, high in zip(ranked, ranks.best, ranks.worst, strict=True):
             found[place] = found[place].model_copy(update={"ranks": (int(low), int(high))})
         shares, how = self._front(places, tightest)
@@ -227,18 +227,26 @@ class _Case:
         ]
         return self.drawer.mean(turned, self.score.weights)
 
-    def _ranks(self, places: Sequence[int]) -> Ranks:
-        values = [self.score.values[place] for place in places]
-        measured = [value for value in values if isinstance(value, Measured)]
-        errors = [_error(value, self.score.column) for value in measured]
-        covariance = np.square(np.array(errors, dtype=float))
+    def _ranks(self, places: Sequence[int], rated: Sequence[int]) -> Ranks:
+        """Return the ranks of some rows, among them.
+
+        What items show is asked of all models of the board at once, whatever the budgets leave: a
+        leaderboard shows the same.
+        """
+        items, family = None, list(places)
         if self.drawer.samples is not None and places:
-            drawn = self._capability_draws()
-            spread = np.atleast_2d(np.cov(drawn.draws[list(places)]))
-            unknown = ~drawn.known[list(places)]
-            spread[unknown, unknown] = np.inf
-            covariance = spread
-        return rank_intervals(np.array([value.value for value in measured]), covariance)
+            bound = any(self.made.board.columns[at].per_host for at in self.score.parts)
+            known = [p for p, v in enumerate(self.score.values) if isinstance(v, Measured)]
+            kind = self._kind(places[0])
+            family = [p for p in (rated if bound else known) if self._kind(p) == kind]
+            if 1 < len(family) <= HOLM_MOST:
+                parts = self.score.made_of(self.made)
+                items = ItemReader(self.drawer.samples).table(parts, family)
+        family = list(places) if items is None else family
+        values = [v for p in family if isinstance(v := self.score.values[p], Measured)]
+        found = rank_values(values, self.score.column, True, items)
+        kept = [family.index(place) for place in places]
+        return Ranks.of(found.above[np.ix_(kept, kept)])
 
     def _front(self, places: Sequence[int], at: int | None) -> tuple[dict[int, float], str]:
         """Return the probability of each model to be on the front, and where it comes from."""
@@ -257,14 +265,6 @@ class _Case:
             shares = front_probability(pair[rivals], (more_is_better, True))
             found |= {p: float(s) for p, s in zip(rivals, shares, strict=True) if known[p]}
         return found, "; ".join(dict.fromkeys((resource.how, capability.how)))
-
-
-def _error(value: Measured, column: Column | None) -> float:
-    """Return the standard error that an interval stands for; infinite where there is none."""
-    if value.interval is None:
-        return 0.0 if column is not None and is_exact(column, value) else np.inf
-    reach = NormalDist().inv_cdf(0.5 + value.interval.level / 2.0)
-    return (value.interval.high - value.interval.low) / 2.0 / reach
 
 
 def _not_worse(best: int, ranked: Sequence[int], ranks: Ranks) -> list[int]:

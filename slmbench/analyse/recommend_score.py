@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from slmbench.analyse.board import Assembled
+from slmbench.analyse.board_columns import Reading
+from slmbench.analyse.board_items import rests_on
 from slmbench.errors import InputError, did_you_mean
 from slmbench.schema.base import Absent, Interval, Measured, Measurement
 from slmbench.schema.board import Column
@@ -32,6 +34,16 @@ class Score:
     falling: tuple[bool, ...]
     values: tuple[Measurement, ...]
     column: Column | None
+
+    def made_of(self, made: Assembled) -> list[tuple[tuple[Reading, ...], float]]:
+        """Return the columns that the capability is a sum of, each with its weight."""
+        found: list[tuple[tuple[Reading, ...], float]] = []
+        for at, weight, falls in zip(self.parts, self.weights, self.falling, strict=True):
+            derived = made.board.columns[at].derived
+            places = made.parts if derived else (at,)
+            share = (-weight if falls else weight) / len(places)
+            found += [(made.readings[place], share) for place in places]
+        return found
 
 
 def find_score(made: Assembled, question: Question) -> Score:
@@ -61,10 +73,8 @@ def find_score(made: Assembled, question: Question) -> Score:
 
 def samples_behind(made: Assembled, score: Score) -> int:
     """Return how many samples the capability rests on, over all models."""
-    derived = [at for at in score.parts if made.board.columns[at].derived]
-    places = [at for at in score.parts if at not in derived] + (list(made.parts) if derived else [])
-    jobs = [reading.job for at in places for reading in made.readings[at]]
-    return sum(job.sample_count for job in jobs if job is not None)
+    readings = [reading for part, _ in score.made_of(made) for reading in part]
+    return sum(found[1].sample_count for each in readings if (found := rests_on(each)))
 
 
 def _place(columns: Sequence[Column], name: str) -> int:

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from slmbench.analyse.board import board
+from slmbench.analyse.board_join import NOT_JOINED
+from slmbench.analyse.board_runs import board_of_stores, device_presets
 from slmbench.cli.output import stderr, stdout
 from slmbench.render.leaderboard import render_leaderboard
-from slmbench.schema.board import Board, DevicePreset
+from slmbench.schema.board import Board
+from slmbench.store.collection import no_collection
 from slmbench.store.pages import save_bytes, save_page
-from slmbench.store.reader import list_runs
-from slmbench.suites.memory.devices import load_devices
 
 
 def command(
@@ -28,24 +28,42 @@ def command(
     device_profile: Annotated[
         list[str] | None, typer.Option(help="A further device (YAML); may come again.")
     ] = None,
+    join: Annotated[
+        bool, typer.Option("--join", help="One row for each model on a machine, of all its runs.")
+    ] = False,
 ) -> None:
     """Write one self-contained HTML page: table, trade-off picture, budgets, a recommendation.
+
+    With --join a row takes what its newest run lacks from older and imported runs of the same
+    model; the page marks each number's origin. Runs whose weights, quantization or machine differ,
+    and those that one source lists beside each other, stay apart, and the page says why.
 
     Examples:
 
       slmbench leaderboard runs -o leaderboard
 
       slmbench leaderboard runs other-runs -o leaderboard --pictures
+
+      slmbench leaderboard runs imported --join
     """
-    devices = [
-        DevicePreset.model_validate(profile.model_dump())
-        for profile in load_devices(device_profile or []).values()
-    ]
-    shown = board([run.record for store in stores for run in list_runs(store)], title)
-    page = save_page(Path(output) / "index.html", render_leaderboard(shown, devices))
+    devices = device_presets(device_profile or [])
+    with no_collection():
+        shown = board_of_stores(stores, title, join=join)
+        text = render_leaderboard(shown, devices)
+    page = save_page(Path(output) / "index.html", text)
     stdout.print(f"Leaderboard: {page}", markup=False, soft_wrap=True)
+    if join:
+        _tell_apart(shown)
     if pictures:
         _save_pictures(shown, Path(output))
+
+
+def _tell_apart(shown: Board) -> None:
+    """Say what a joined board put into one row, and what it could not."""
+    mixed = sum(len(row.origins) > 1 for row in shown.rows)
+    text = f"Joined: {mixed} of {len(shown.rows)} rows hold numbers of several sources."
+    for line in (text, *(note for note in shown.notes if note.startswith(NOT_JOINED))):
+        stderr.print(line, markup=False, soft_wrap=True)
 
 
 def _save_pictures(shown: Board, folder: Path) -> None:

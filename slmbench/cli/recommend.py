@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Annotated
 
 import typer
 
 from slmbench.analyse.board import Assembled, assemble
-from slmbench.analyse.board_draws import SamplesOf
+from slmbench.analyse.board_items import MOST_SAMPLES, SamplesOf
+from slmbench.analyse.board_runs import scores_of
 from slmbench.analyse.recommend import recommend
 from slmbench.analyse.recommend_checks import matching
 from slmbench.analyse.recommend_score import find_score, samples_behind
@@ -20,12 +20,9 @@ from slmbench.render.recommend_text import render_recommendation
 from slmbench.schema.base import Measured
 from slmbench.schema.policy import read_quantity
 from slmbench.schema.recommendation import Budget, Question
-from slmbench.schema.record import Sample
 from slmbench.store.reader import StoredRun, list_runs
 from slmbench.suites.memory.devices import DeviceProfile, load_devices
 
-#: Samples that are read again for paired intervals; above that the recorded intervals serve.
-MOST_SAMPLES = 60_000
 _EXIT_CODES = {"RECOMMENDED": 0, "NONE": 1, "INCONCLUSIVE": 3}
 _COMPARISON = re.compile(r"^\s*(\S.*?)\s*(<=|>=)\s*(\S+(?: \S+)?)\s*$")
 _DEVICE_PEAK, _HOST_PEAK = "memory/*/peak_device_bytes", "memory/*/peak_resident_bytes"
@@ -218,12 +215,4 @@ def _capability(texts: list[str]) -> dict[str, float]:
 def _samples(made: Assembled, question: Question, runs: list[StoredRun]) -> SamplesOf | None:
     """Return a reader of samples where there are few enough to be read while somebody waits."""
     count = samples_behind(made, find_score(made, question))
-    if not 0 < count <= MOST_SAMPLES:
-        return None
-    stored = {run.record.run_id: run for run in runs}
-
-    @lru_cache(maxsize=8)
-    def read(run_id: str, job_id: str) -> list[Sample]:
-        return stored[run_id].samples(job_id)
-
-    return read
+    return scores_of(runs) if 0 < count <= MOST_SAMPLES else None

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from slmbench.execute.limits import planned_limit, told_limit
 from slmbench.meters.environment import environment
 from slmbench.meters.noise import host_noise
 from slmbench.schema.plan import RunPlan
@@ -49,7 +50,12 @@ class RunState:
             ),
             environment=environment(host_noise()),
             jobs=tuple(
-                JobRecord(job_id=job.job_id, suite=job.suite, task=job.task.name)
+                JobRecord(
+                    job_id=job.job_id,
+                    suite=job.suite,
+                    task=job.task.name,
+                    limit_items=planned_limit(job, spec),
+                )
                 for job in plan.jobs
             ),
         )
@@ -139,11 +145,16 @@ class RunState:
 
 def _with_result(job: JobRecord, result: JobResult, elapsed_s: float) -> JobRecord:
     counts = Counter(sample.status for sample in result.samples)
+    limit = job.limit_items
+    if job.items_total is None and "items" in result.details:
+        planned = limit if limit == len(result.samples) else None
+        limit = told_limit(result.details) or planned
     return job.model_copy(
         update={
             "status": "done",
             "reason": None,
             "elapsed_s": elapsed_s,
+            "limit_items": limit,
             "sample_count": len(result.samples),
             "failed_count": counts["failed"],
             "unscored_count": counts["unscored"],

@@ -21,7 +21,10 @@ def keep_json(value: Any) -> Any:
     return [keep_json(each) for each in value] if isinstance(value, list) else value
 
 
-def json_as_it_was(kept: Any) -> str:
-    """Return the text of what `keep_json` made, indented by 2, with NaN as Python writes it."""
-    text = json.dumps(kept, allow_nan=False, ensure_ascii=False, indent=2)
+def json_as_it_was(kept: Any, indent: int | None = 2) -> str:
+    """Return the text of what `keep_json` made, with NaN as Python writes it.
+
+    It is indented by so many spaces; on one line without a number of them.
+    """
+    text = json.dumps(kept, allow_nan=False, ensure_ascii=False, indent=indent)
     return _KEPT.sub(lambda match: _WORDS[match[1]], text)

@@ -1,7 +1,8 @@
 """Results files of lm-eval v0.4, with the files of samples beside them, as runs.
 
 Three forms are read: what ``--output_path`` writes; the same cut down to ``model``, ``tasks``,
-``num_fewshot`` and ``results``; and the bare results, ``{task: {"acc,none": ...}}``.
+``num_fewshot`` and ``results``; and the bare results, ``{task: {"acc,none": ...}}``. Samples that
+the document itself holds are read too.
 """
 
 from __future__ import annotations
@@ -35,11 +36,13 @@ from slmbench.interchange.lm_eval_entry import (
 )
 from slmbench.interchange.lm_eval_samples import (
     LINES,
+    WITHIN,
     SampleRows,
     file_safe,
     is_samples,
     read_rows,
     results_beside,
+    rows_within,
     samples_beside,
     samples_of,
 )
@@ -85,13 +88,8 @@ def read(file: ImportFile) -> list[ImportedRun]:
             "'results' maps each task to its metrics."
         )
     document = _document(file, entries)
-    tables = [read_rows(each) for each in samples_beside(file.path)]
-    for table in tables:
-        if table.task not in map(file_safe, entries):
-            raise InputError(
-                f"'{table.file.path}' holds samples of the task '{table.task}', of which "
-                f"'{file.path.name}' has no results."
-            )
+    tables = _samples_with(file, document)
+    document.pop(WITHIN, None)
     version = document.get("lm_eval_version")
     version = version if isinstance(version, str) and version else _SOME_VERSION
     samples: dict[str, list[Sample]] = {}
@@ -120,6 +118,24 @@ def read(file: ImportFile) -> list[ImportedRun]:
         _common_fewshot(document),
     )
     return [ImportedRun(record, samples, raw)]
+
+
+def _samples_with(file: ImportFile, document: Mapping[str, Any]) -> list[SampleRows]:
+    """Return the samples of each task: of the files beside a results file, else of itself.
+
+    lm-eval writes both at once, so that what stands beside a document is the same.
+    """
+    tables = [read_rows(each) for each in samples_beside(file.path)]
+    beside = {table.task for table in tables}
+    tables += [each for each in rows_within(file, document) if each.task not in beside]
+    known = set(map(file_safe, document["results"]))
+    for table in tables:
+        if table.task not in known:
+            raise InputError(
+                f"'{table.file.path}' holds samples of the task '{table.task}', of which "
+                f"'{file.path.name}' has no results."
+            )
+    return tables
 
 
 def _entries(document: Any) -> dict[str, dict[str, Any]] | None:

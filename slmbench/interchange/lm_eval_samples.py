@@ -13,7 +13,7 @@ from typing import Any
 
 from slmbench.errors import InputError
 from slmbench.interchange.importing import ImportFile
-from slmbench.interchange.kept_json import keep_json
+from slmbench.interchange.kept_json import json_as_it_was, keep_json
 from slmbench.schema.record import Sample
 from slmbench.suites.lm_eval_names import WEIGHTED, answer_of, shown_name, weight_name
 from slmbench.suites.taskfile import text_hash
@@ -22,6 +22,8 @@ from slmbench.suites.taskfile import text_hash
 LINES = "lm_eval_samples"
 #: A key of exported rows: a run of ours has one hash of what was asked, not lm-eval's three.
 OWN_HASH = "slmbench_content_hash"
+#: Where a results document holds its samples itself.
+WITHIN = "samples"
 _HASHES = ("doc_hash", "prompt_hash", "target_hash")
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?")
 _NAME = re.compile(rf"samples_(?P<task>.+)_(?P<date>{_DATE.pattern})")
@@ -112,6 +114,31 @@ def read_rows(file: ImportFile) -> SampleRows:
         lines.append(line)
         rows.append(row)
     return SampleRows(file, named["task"], tuple(lines), tuple(rows))
+
+
+def rows_within(file: ImportFile, document: Mapping[str, Any]) -> list[SampleRows]:
+    """Return the rows of each task that a results document holds itself, as ``samples``.
+
+    lm-eval's Python interface returns them so, and what is made of it may be stored so.
+
+    Raises:
+        InputError: they are no rows of samples, or of a task without results.
+    """
+    given = document.get(WITHIN)
+    if given is None:
+        return []
+    tables = given if isinstance(given, dict) else {"?": given}
+    found = []
+    for task, rows in tables.items():
+        fits = isinstance(rows, list) and all(
+            isinstance(row, dict) and "doc_id" in row for row in rows
+        )
+        if not fits or task not in document["results"]:
+            why = "has no results" if fits else "is no list of lm-eval's samples"
+            raise InputError(f"'{file.path}' is damaged: '{WITHIN}' of the task '{task}' {why}.")
+        lines = tuple(json_as_it_was(keep_json(row), indent=None) for row in rows)
+        found.append(SampleRows(file, file_safe(task), lines, tuple(rows)))
+    return found
 
 
 def samples_of(

@@ -10,6 +10,7 @@ _LOG_FROM = 10.0
 _PAD = 0.07
 _BINARY_SIZES = (2.0**40, 2.0**30, 2.0**20, 2.0**10, 1.0)
 _NICE_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_FEWEST_TICKS = 3
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,16 @@ def _linear_ticks(low: float, high: float, unit: str, count: int) -> tuple[float
     low, high = low / size, high / size
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next((nice * power for nice in _NICE_STEPS if nice * power >= rough), 10.0 * power)
-    first, last = math.ceil(low / step), math.floor(high / step)
-    return tuple(number * step * size for number in range(first, last + 1))
+    wide = next((at for at, nice in enumerate(_NICE_STEPS) if nice * power >= rough), -1)
+    steps = [_NICE_STEPS[wide], *_NICE_STEPS[:wide][::-1], 0.5]
+    ticks: tuple[float, ...] = ()
+    for step in (nice * power for nice in steps):
+        first, last = math.ceil(low / step), math.floor(high / step)
+        ticks = tuple(number * step * size for number in range(first, last + 1))
+        # A narrow picture may fit few, but one or two tell no scale: then the next finer step.
+        if len(ticks) >= _FEWEST_TICKS:
+            break
+    return ticks
 
 
 def _log_ticks(low: float, high: float, unit: str, count: int) -> tuple[float, ...]:

@@ -14,7 +14,8 @@ from markupsafe import Markup
 
 from slmbench.render.board_roles import budget_columns, role_of
 from slmbench.render.board_text import shown
-from slmbench.render.board_ties import column_ranks
+from slmbench.render.board_ties import column_places
+from slmbench.render.board_words import badge_legend
 from slmbench.schema.base import Absent
 from slmbench.schema.board import Board, Cell, Column, DevicePreset, Mark, Row
 
@@ -75,7 +76,8 @@ def payload(board: Board, devices: Sequence[DevicePreset] = ()) -> dict[str, Any
 
     ``columns[i]``: the column's names, and packed lists with one item for each row: ``value``,
     ``low``, ``high`` (None where there is none), ``n``, and indexes into ``texts`` (``how``,
-    ``source``, ``method``, ``why``, ``notes``) or ``marks``.
+    ``source``, ``method``, ``why``, ``notes``, ``origin``) or ``marks``; ``first`` and ``last`` are
+    the ends of a rank that is paired by item, ``among`` so many, and 0 where there is none.
     """
     texts = _Texts()
     marks = _MarkSets(texts)
@@ -96,6 +98,7 @@ def payload(board: Board, devices: Sequence[DevicePreset] = ()) -> dict[str, Any
         "axis": shown(board.pictures[0].picture_id) if board.pictures else "",
         "devices": [_device(device) for device in devices],
         "marks": marks.sets,
+        "words": {each.kind: each.meaning for each in badge_legend(board)},
         "texts": texts.shown,
     }
 
@@ -128,13 +131,18 @@ def _cells(
     found: list[tuple[Any, ...]] = [_cell(cell, texts, marks) for cell in cells]
     names = (
         "value", "low", "high", "level", "n", "how", "source", "method", "why", "notes", "marks",
-        "failed",
+        "failed", "origin",
     )  # fmt: skip
     lists = zip(*found, strict=True) if found else [() for _ in names]
-    ranks = [_RANKS[word] for word in column_ranks(column, rows, cells)]
+    places = column_places(column, rows, cells)
+    paired = any(place.ranks is not None for place in places)
+    spans = [place.ranks or (0, 0) for place in places] if paired else [(0, 0)]
     return {
         **{name: packed(list(items)) for name, items in zip(names, lists, strict=True)},
-        "rank": packed(ranks),
+        "rank": packed([_RANKS[place.word] for place in places]),
+        "first": packed([low for low, _ in spans]),
+        "last": packed([high for _, high in spans]),
+        "among": packed([place.among for place in places] if paired else [0]),
     }
 
 
@@ -144,7 +152,7 @@ def _cell(cell: Cell, texts: _Texts, marks: _MarkSets) -> tuple[Any, ...]:
     failed = int(cell.failed)
     if isinstance(value, Absent):
         why = texts(value.reason)
-        return (None, None, None, 0.95, 0, 0, 0, 0, why, notes, 0, failed)
+        return (None, None, None, 0.95, 0, 0, 0, 0, why, notes, 0, failed, 0)
     span = value.interval
     return (
         _number(value.value),
@@ -159,6 +167,7 @@ def _cell(cell: Cell, texts: _Texts, marks: _MarkSets) -> tuple[Any, ...]:
         notes,
         marks(cell.marks),
         failed,
+        texts(cell.origin) if cell.origin else 0,
     )
 
 

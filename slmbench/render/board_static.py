@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from slmbench.render.axis_scale import Scale, fit_scale
 from slmbench.render.board_text import shown
+from slmbench.render.board_words import is_sure, marked_points
 from slmbench.render.label_placement import Box, place_labels, text_width
 from slmbench.schema.base import Measured
 from slmbench.schema.board import Picture, Point
@@ -23,10 +24,12 @@ from slmbench.units import format_value
 Form = Literal["svg", "png"]
 
 _INK, _MUTED, _DIM, _GRID, _ACCENT = "#17202a", "#505b67", "#97a1ac", "#eceff3", "#1450b4"
-_COLOURS = {"front": _ACCENT, "undecided": _MUTED, "dominated": _DIM}
+_LIGHT = "#c6d7f4"
+_COLOURS = {"front": _ACCENT, "open": _ACCENT, "undecided": _MUTED, "dominated": _DIM}
 _WORDS = {
     "front": "on the Pareto front",
-    "undecided": "behind it, within the error bars",
+    "open": "on it, not surely",
+    "undecided": "within its error bars",
     "dominated": "beaten on both axes",
 }
 _STYLE: dict[str, Any] = {
@@ -78,16 +81,21 @@ def _draw(axes: Any, picture: Picture) -> None:
     )
     for line in _fronts(points):
         axes.plot(*zip(*line, strict=True), color=_ACCENT, alpha=0.5, lw=1.4)
-    for point in points:
-        _point(axes, point)
+    marks = marked_points(points)
+    for point, own in zip(points, marks, strict=True):
+        _point(axes, point, bool(own))
     _names(axes, points)
     handles = [
         axes.scatter([], [], s=36, label=word, **_look(kind, False))
         for kind, word in _WORDS.items()
-        if any(point.standing == kind for point in points)
+        if any(_kind(point) == kind for point in points)
     ]
+    if any(marks):
+        word = "dashed: not like the others"
+        handles.append(axes.scatter([], [], s=36, label=word, **_look("undecided", True)))
+    # A line of its own above the name of the axis: all five words do not fit beside it.
     axes.legend(
-        handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles),
+        handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.045), ncols=len(handles),
         frameon=False, fontsize=8.0, handletextpad=0.2, columnspacing=1.2, borderaxespad=0.2,
     )  # fmt: skip
 
@@ -114,7 +122,7 @@ def _fronts(points: Sequence[Point]) -> list[list[tuple[float, float]]]:
     return lines
 
 
-def _point(axes: Any, point: Point) -> None:
+def _point(axes: Any, point: Point, marked: bool) -> None:
     x, y = point.resource, point.capability
     for value, is_across in ((x, True), (y, False)):
         if value.interval is not None:
@@ -123,14 +131,20 @@ def _point(axes: Any, point: Point) -> None:
             bars = {"xerr": reach} if is_across else {"yerr": reach}
             colour = _COLOURS[point.standing]
             axes.errorbar(x.value, y.value, **bars, color=colour, alpha=0.45, lw=1.0, zorder=2)
-    marked = any(mark.kind in ("estimated", "published", "imported") for mark in point.marks)
-    axes.scatter([x.value], [y.value], s=36, zorder=3, **_look(point.standing, marked))
+    axes.scatter([x.value], [y.value], s=36, zorder=3, **_look(_kind(point), marked))
 
 
-def _look(standing: str, marked: bool) -> dict[str, Any]:
-    colour = _COLOURS[standing]
-    face = "white" if marked or standing == "dominated" else colour
-    return {"facecolor": face, "edgecolor": colour, "linewidths": 1.4}
+def _kind(point: Point) -> str:
+    """Return the point's standing; one whose place on the front isn't sure is told apart."""
+    return "open" if point.standing == "front" and not is_sure(point) else point.standing
+
+
+def _look(kind: str, marked: bool) -> dict[str, Any]:
+    colour = _COLOURS[kind]
+    face = "white" if marked or kind == "dominated" else _LIGHT if kind == "open" else colour
+    # A dashed line round a point: its number can't be read like the others, its badge says why.
+    dashes = (0, (2.5, 1.5)) if marked else "solid"
+    return {"facecolor": face, "edgecolor": colour, "linewidths": 1.4, "linestyles": dashes}
 
 
 def _names(axes: Any, points: Sequence[Point]) -> None:

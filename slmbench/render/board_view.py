@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from slmbench.render.board_text import shown
-from slmbench.render.board_ties import RANK_WORDS, shown_ranks
-from slmbench.render.tradeoff_svg import NARROW, WIDE, is_marked, tradeoff_svg
+from slmbench.render.board_ties import Place, shown_places
+from slmbench.render.board_words import (
+    BadgeWords,
+    badge_legend,
+    count_words,
+    is_sure,
+    marked_words,
+)
+from slmbench.render.tradeoff_svg import NARROW, WIDE, tradeoff_svg
 from slmbench.schema.base import Absent, Measured
 from slmbench.schema.board import Board, Cell, Column, FailedJob, Mark, Picture, Row, Setting
 from slmbench.units import format_value
@@ -18,6 +25,7 @@ ABSENT_SIGN = "—"
 #: A board of more models has no table for readers without JavaScript: it would double the page.
 MOST_STATIC_ROWS = 50
 _MOST_FAILED, _MOST_SETTINGS, _MOST_NAMES, _MOST_NOTE = 200, 20, 12, 2000
+_MOST_ORIGIN = 48
 _COUNT_SIZES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
@@ -82,7 +90,8 @@ class PageView:
     pictures: tuple[PictureView, ...]
     notes: tuple[Markup, ...]
     settings: tuple[tuple[Markup, Setting], ...]
-    badges: tuple[tuple[str, str], ...]
+    badges: tuple[BadgeWords, ...]
+    ranked: str
     failed_jobs: tuple[FailedJob, ...]
     is_static: bool
     more_failed: int
@@ -101,15 +110,16 @@ def page_view(board: Board) -> PageView:
         tasks=_spans([(column.suite, column.task) for column in columns]),
         columns=tuple(_column_head(columns, index) for index in range(len(columns))),
         rows=tuple(
-            _row_view(row, columns, ranks)
-            for row, ranks in zip(rows, shown_ranks(board) if is_static else (), strict=True)
+            _row_view(row, columns, places)
+            for row, places in zip(rows, shown_places(board) if is_static else (), strict=True)
         ),
         pictures=tuple(_picture_view(picture) for picture in board.pictures[: int(is_static)]),
         notes=tuple(escape(shown(note, _MOST_NOTE)) for note in board.notes),
         settings=tuple(
             (_setting_title(setting, board), setting) for setting in board.settings[:_MOST_SETTINGS]
         ),
-        badges=_badge_legend(board),
+        badges=badge_legend(board),
+        ranked=_ranked(board),
         failed_jobs=board.failed_jobs[:_MOST_FAILED],
         is_static=is_static,
         more_failed=max(0, len(board.failed_jobs) - _MOST_FAILED),
@@ -178,24 +188,26 @@ def _column_head(columns: Sequence[Column], index: int) -> HeadView:
     )
 
 
-def _row_view(row: Row, columns: Sequence[Column], ranks: Sequence[str]) -> RowView:
+def _row_view(row: Row, columns: Sequence[Column], places: Sequence[Place]) -> RowView:
     size = _count(row.parameter_count) if row.parameter_count is not None else None
-    parts = (size, row.dtype, row.quantization, row.device, *row.asked)
+    origins = [f"from {_cut(origin)}" for origin in row.origins if origin != "slmbench"]
+    parts = (size, row.dtype, row.quantization, row.device, *row.asked, *origins)
     tip = [row.label, f"run {row.run_id}, {row.created}", row.hardware]
     tip += [row.architecture] if row.architecture else []
+    tip += [f"from: {'; '.join(row.origins)}"] if row.origins else []
     return RowView(
         label=row.label,
         detail=" · ".join(part for part in parts if part),
         tip="\n".join(tip),
         status={"done": "", "failed": "failed jobs", "running": "not finished"}[row.status],
         cells=tuple(
-            _cell_view(cell, column, ranks[index], _starts_suite(columns, index))
+            _cell_view(cell, column, places[index], _starts_suite(columns, index))
             for index, (cell, column) in enumerate(zip(row.cells, columns, strict=True))
         ),
     )
 
 
-def _cell_view(cell: Cell, column: Column, rank: str, first: bool) -> CellView:
+def _cell_view(cell: Cell, column: Column, place: Place, first: bool) -> CellView:
     value = cell.value
     if isinstance(value, Absent):
         kind = "failed" if cell.failed else "absent"
@@ -204,9 +216,9 @@ def _cell_view(cell: Cell, column: Column, rank: str, first: bool) -> CellView:
         kind="measured",
         text=format_value(value.value, value.unit),
         interval=interval_text(value),
-        tip="\n".join(_tip_lines(cell, value, column, rank)),
+        tip="\n".join(_tip_lines(cell, value, column, place)),
         sort=repr(value.value),
-        rank=rank,
+        rank=place.word,
         badges=cell.marks,
         first=first,
     )
@@ -222,17 +234,18 @@ def interval_text(value: Measured) -> str:
     return f"{number} – {high}" if unit and high.endswith(f" {unit}") else f"{low} – {high}"
 
 
-def _tip_lines(cell: Cell, value: Measured, column: Column, rank: str) -> list[str]:
+def _tip_lines(cell: Cell, value: Measured, column: Column, place: Place) -> list[str]:
     lines = [column.path, format_value(value.value, value.unit)]
     if value.interval is not None:
         lines.append(
             f"{value.interval.level:.0%} interval {interval_text(value)} ({value.interval.method})"
         )
-    lines += [f"n = {value.n}", f"how: {value.how}"]
+    lines += [count_words(value), f"how: {value.how}"]
+    lines += [f"from: {cell.origin}"] if cell.origin else []
     lines += [f"source: {value.source}"] if value.source else []
     lines += [f"{mark.badge}: {mark.meaning}" for mark in cell.marks]
     lines += [f"note: {note}" for note in cell.notes]
-    return [*lines, *([RANK_WORDS[rank]] if rank else [])]
+    return [*lines, *(text for text in (place.told, place.meaning) if text)]
 
 
 def _picture_view(picture: Picture) -> PictureView:
@@ -249,34 +262,32 @@ def _picture_legend(picture: Picture) -> tuple[tuple[str, str], ...]:
     """Explain each kind of point in the picture, with the names: a phone has no room for all."""
     words = {
         "front": "On the Pareto front",
+        "open": "On the front by value, but others may be there instead",
         "undecided": "Behind the front, but within the error bars",
         "dominated": "Beaten on both axes, even within the error bars",
     }
-    legend = [
-        (standing, f"{text}: {', '.join(shown(name, 80) for name in names)}")
-        for standing, text in words.items()
-        if (names := [point.label for point in picture.points if point.standing == standing])
+    kinds = [
+        "open" if point.standing == "front" and not is_sure(point) else point.standing
+        for point in picture.points
     ]
-    if any(is_marked(point) for point in picture.points):
-        legend.append(("marked", "Estimated or published, not measured here"))
+    legend = [
+        (kind, f"{text}: {', '.join(shown(name, 80) for name in names)}")
+        for kind, text in words.items()
+        if (names := [p.label for p, own in zip(picture.points, kinds, strict=True) if own == kind])
+    ]
+    if marked := marked_words(picture.points):
+        legend.append(("marked", marked))
     return tuple(legend)
 
 
-def _badge_legend(board: Board) -> tuple[tuple[str, str], ...]:
-    """Explain each kind of badge that is on the board, once."""
-    words = {
-        "estimated": ("est.", "estimated by a model of the hardware, not measured"),
-        "published": ("pub.", "taken from a publication, not measured here"),
-        "imported": ("imp.", "measured by another tool, whose file was read"),
-        "protocol": ("…-shot", "another number of examples in the prompt than its neighbours"),
-        "fallback": ("fallback", "scored by a weaker stand-in, as the usual scorer was missing"),
-        "partial": ("partial", "some samples failed or could not be scored"),
-        "provenance": ("a source", "known in another way than its neighbours"),
-        "version": ("v. …", "another version of the task than its neighbours"),
-        "limit": ("… items", "another number of items than its neighbours"),
-    }
-    used = {mark.kind for row in board.rows for cell in row.cells for mark in cell.marks}
-    return tuple(text for kind, text in words.items() if kind in used)
+def _ranked(board: Board) -> str:
+    """Say what the board's ranks rest on."""
+    paired = any(cell.ranks is not None for row in board.rows for cell in row.cells)
+    return "paired by item, where a rank is shown" if paired else "by overlap of the intervals"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_ORIGIN else f"{text[: _MOST_ORIGIN - 1]}…"
 
 
 def _count(number: int) -> str:

@@ -146,7 +146,7 @@ def _closing(found: Recommendation) -> list[str]:
     lines = [
         f"Capability: {found.capability}, more is better. A budget is kept where the whole 95 % "
         "interval keeps it; what was not measured keeps none.",
-        "Ranks hold together at 95 % (Holm over all pairs of those that keep the budgets, or may).",
+        "Ranks hold together at 95 % (Holm over all pairs of the board).",
     ]
     hows = dict.fromkeys(answer.front_how for answer in found.answers if answer.front_how)
     tightest = dict.fromkeys(answer.tightest for answer in found.answers if answer.tightest)

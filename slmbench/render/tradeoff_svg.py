@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from slmbench.render.axis_scale import Scale, fit_scale
 from slmbench.render.board_text import shown
+from slmbench.render.board_words import is_sure, marked_points
 from slmbench.render.label_placement import Box, Label, place_labels, text_width
 from slmbench.render.tradeoff_axes import draw_axes, px
 from slmbench.schema.base import Measured
@@ -46,6 +47,7 @@ class _Spot:
     point: Point
     x: float
     y: float
+    marked: bool
 
 
 def tradeoff_svg(picture: Picture, size: Size = WIDE) -> Markup:
@@ -65,8 +67,10 @@ def tradeoff_svg(picture: Picture, size: Size = WIDE) -> Markup:
         size.y_ticks,
     )
     spots = [
-        _Spot(p, across.position(p.resource.value), upward.position(p.capability.value))
-        for p in picture.points
+        _Spot(
+            p, across.position(p.resource.value), upward.position(p.capability.value), bool(marks)
+        )
+        for p, marks in zip(picture.points, marked_points(picture.points), strict=True)
     ]
     fronts = _front_lines(spots)
     parts = [
@@ -87,11 +91,6 @@ def tradeoff_svg(picture: Picture, size: Size = WIDE) -> Markup:
         label=_summary(picture),
         body=Markup("").join(parts),
     )
-
-
-def is_marked(point: Point) -> bool:
-    """Tell whether a coordinate of the point was not measured here."""
-    return any(mark.kind in ("estimated", "published") for mark in point.marks)
 
 
 def _is_front(spot: _Spot) -> bool:
@@ -170,13 +169,13 @@ def _error_bars(spot: _Spot, across: Scale, upward: Scale) -> Markup:
 
 def _marker(spot: _Spot) -> Markup:
     point = spot.point
-    marked = " marked" if is_marked(point) else ""
+    kind: str = point.standing
+    kind += " open" if kind == "front" and not is_sure(point) else ""
+    kind += " marked" if spot.marked else ""
     return Markup(
-        '<circle class="point {standing}{marked}" cx="{x}" cy="{y}" r="{r}">'
-        "<title>{tip}</title></circle>"
+        '<circle class="point {kind}" cx="{x}" cy="{y}" r="{r}"><title>{tip}</title></circle>'
     ).format(
-        standing=point.standing,
-        marked=marked,
+        kind=kind,
         x=px(spot.x),
         y=px(spot.y),
         r=px(_RADIUS),
@@ -190,9 +189,15 @@ def _tip(point: Point) -> str:
         f"capability {_with_interval(point.capability)}",
         f"resource {_with_interval(point.resource)}",
         _STANDING[point.standing],
+        *_chance(point),
         *(shown(f"{mark.badge} {mark.meaning}") for mark in point.marks),
     ]
     return "\n".join(lines)
+
+
+def _chance(point: Point) -> list[str]:
+    share = point.front_probability
+    return [] if share is None else [f"on the front in {share:.0%} of draws"]
 
 
 def _with_interval(value: Measured) -> str:

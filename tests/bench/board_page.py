@@ -1,8 +1,9 @@
 """Build and open a leaderboard of many models: ``python -m tests.bench.board_page``.
 
-Synthetic runs, 40 metrics each over five suites. Told are the seconds to build the board and to
-render its page, the bytes of the page and, in Chromium from disk, the time until it can be used
-(navigation to the first frame after its script), of a sort, of a budget and of a picture.
+Synthetic runs, 40 metrics each over five suites, in a store on disk. Told are the seconds to read
+them, to build the board and to render its page, the bytes of the page and, in Chromium from disk,
+the time until it can be used (navigation to the first frame after its script: table, advice,
+budgets), until its picture is there too, of a sort and of a budget.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import random
 import shutil
 import tempfile
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from time import process_time
 
-from slmbench.analyse.board import board
+from slmbench.analyse.board_runs import board_of
 from slmbench.render.leaderboard import render_leaderboard
 from slmbench.schema.base import Interval, Measured
 from slmbench.schema.model_spec import ModelSpec
@@ -29,6 +31,9 @@ from slmbench.schema.record import (
     RunRecord,
 )
 from slmbench.schema.spec import RunSpec
+from slmbench.store.collection import no_collection
+from slmbench.store.reader import list_runs
+from slmbench.store.writer import RunWriter
 from slmbench.units import clock
 
 _ACCURACY = 24
@@ -53,6 +58,7 @@ _RESOURCES = (
 _UP = ("decode_tokens_per_s", "chrf", "rouge_l")
 
 _USABLE = "performance.getEntriesByName('usable')[0].startTime"
+_COMPLETE = "performance.getEntriesByName('complete')[0].startTime"
 _SORT = """async () => {
   const times = [];
   for (const at of [3, 9, 15, 21, 0]) {
@@ -86,27 +92,33 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for count in (int(text) for text in options.models.split(",")):
-            page = build(count)
+            page = build(count, Path(folder) / str(count))
             if count == options.open:
                 path = Path(folder) / "index.html"
                 path.write_text(page, encoding="utf-8")
                 use(path)
 
 
-def build(count: int) -> str:
-    """Build a board of that many models and print how long it took."""
-    records = synthetic(count)
+def build(count: int, store: Path) -> str:
+    """Store that many runs, make their page as the command does, print how long it took."""
+    for record in synthetic(count):
+        writer = RunWriter(store / record.run_id)
+        writer.save_record(record)
+        writer.close()
     times = [(clock(), process_time())]
-    made = board(records)
-    times.append((clock(), process_time()))
-    page = render_leaderboard(made)
-    times.append((clock(), process_time()))
-    (start, own_start), (assembled, own_assembled), (done, own_done) = times
+    with no_collection():
+        runs = list_runs(str(store))
+        times.append((clock(), process_time()))
+        made = board_of(runs)
+        times.append((clock(), process_time()))
+        page = render_leaderboard(made)
+        times.append((clock(), process_time()))
+    steps = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(times)]
+    read, built, shown = (f"{wall:.2f} s (processor {own:.2f} s)" for wall, own in steps)
     print(
         f"{count} models x {len(made.columns)} columns: {len(page.encode()) / 1e6:.2f} MB, "
-        f"board {assembled - start:.2f} s, page {done - assembled:.2f} s; of the processor "
-        f"{own_assembled - own_start:.2f} s and {own_done - own_assembled:.2f} s, "
-        f"{1e3 * (own_done - own_start) / count:.2f} ms a model",
+        f"read {read}, board {built}, page {shown}; in all {times[-1][0] - times[0][0]:.2f} s, "
+        f"{1e3 * (times[-1][1] - times[0][1]) / count:.2f} ms of the processor a model",
         flush=True,
     )
     return page
@@ -120,13 +132,14 @@ def use(path: Path) -> None:
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        usable = []
-        for _ in range(3):
+        usable, complete = [], []
+        for _ in range(5):
             page.goto(path.as_uri(), timeout=120_000)
-            page.wait_for_function("performance.getEntriesByName('usable').length > 0")
+            page.wait_for_function("performance.getEntriesByName('complete').length > 0")
             usable.append(page.evaluate(_USABLE))
-        page.wait_for_selector("#stage svg")
+            complete.append(page.evaluate(_COMPLETE))
         print(f"usable after {_milliseconds(usable)}", flush=True)
+        print(f"with its picture after {_milliseconds(complete)}", flush=True)
         print(f"sort {_milliseconds(page.evaluate(_SORT))}", flush=True)
         print(f"budget {_milliseconds([page.evaluate(_BUDGET)])}", flush=True)
         browser.close()

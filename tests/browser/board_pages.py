@@ -9,7 +9,7 @@ from typing import Any
 
 from slmbench.analyse.board import board
 from slmbench.render.leaderboard import render_leaderboard
-from slmbench.schema.board import DevicePreset
+from slmbench.schema.board import Board, DevicePreset
 from slmbench.schema.record import RunRecord
 
 PHONE = DevicePreset(
@@ -20,9 +20,13 @@ PHONE = DevicePreset(
 
 def write_page(folder: Path, records: Sequence[RunRecord]) -> str:
     """Write the page of some runs and return its address on disk."""
+    return write_board(folder, board(records))
+
+
+def write_board(folder: Path, made: Board) -> str:
+    """Write the page of a board and return its address on disk."""
     path = folder / "index.html"
-    page = render_leaderboard(board(records), [PHONE])
-    path.write_text(page, encoding="utf-8")
+    path.write_text(render_leaderboard(made, [PHONE]), encoding="utf-8")
     return path.as_uri()
 
 

@@ -248,7 +248,12 @@ def test_samples_are_drawn_together_where_a_board_has_them() -> None:
             aggregation=Aggregation(kind="mean", score="acc"),
         )  # fmt: skip
         held = JobRecord(
-            job_id="accuracy.arc", suite="accuracy", task="arc", status="done", metrics=(metric,)
+            job_id="accuracy.arc",
+            suite="accuracy",
+            task="arc",
+            status="done",
+            sample_count=100,
+            metrics=(metric,),
         )
         weights = job("memory", "chat", {"weight_bytes": measured(1e9, None, "bytes")})
         return record(name, [held, weights], run_id=name)

@@ -121,3 +121,43 @@ def test_samples_alone_are_refused(tmp_path: Path) -> None:
     path = write_samples(tmp_path, "quiz_a", [row(0, 1)])
     with pytest.raises(InputError, match=rf"results_{DATE}\.json"):
         read_files([str(path)])
+
+
+def test_samples_within_the_results_document_are_read(tmp_path: Path) -> None:
+    """As lm-eval's Python interface returns them: no file beside, tuples as lists, no hashes."""
+    rows = [row(i, i % 2) for i in range(8)]
+    for each in rows:
+        for name in ("doc_hash", "prompt_hash", "target_hash"):
+            del each[name]
+    write(tmp_path, results(samples={"quiz_b": [{**rows[0], "other": float("nan")}, *rows[1:]]}))
+    run = imported(tmp_path)
+    assert '"other": NaN' in run.raw["accuracy/quiz_b"]["lm_eval_samples"][0]["line"]
+    own = run.samples["accuracy/quiz_b"]
+    assert [each.scores for each in own] == [{"acc": float(i % 2)} for i in range(8)]
+    assert len({each.content_hash for each in own}) == 8
+    (job,) = [each for each in run.record.jobs if each.task == "quiz_b"]
+    assert job.sample_count == 8
+    # They are kept once: as samples, and not in the record too.
+    assert "Say 3" not in run.record.model_dump_json()
+    assert len(run.raw["accuracy/quiz_b"]["lm_eval_samples"]) == 8
+
+
+def test_a_file_beside_goes_before_the_samples_within(tmp_path: Path) -> None:
+    write(tmp_path, results(samples={"quiz_b": [row(0, 0)]}))
+    write_samples(tmp_path, "quiz_b", [row(i, 1) for i in range(8)])
+    assert len(imported(tmp_path).samples["accuracy/quiz_b"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"quiz_b": [{"no": "id"}]}, "quiz_b' is no list of lm-eval's samples"),
+        ({"quiz_b": "text"}, "quiz_b' is no list of lm-eval's samples"),
+        ([1], "is no list of lm-eval's samples"),
+        ({"another": [row(0, 0)]}, "another' has no results"),
+    ],
+)
+def test_damaged_samples_within_are_refused(tmp_path: Path, given: Any, complaint: str) -> None:
+    write(tmp_path, results(samples=given))
+    with pytest.raises(InputError, match=complaint):
+        imported(tmp_path)

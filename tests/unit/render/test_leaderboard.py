@@ -17,7 +17,7 @@ from slmbench.analyse.board import board
 from slmbench.render.axis_scale import fit_scale
 from slmbench.render.board_static import draw_front
 from slmbench.render.board_text import MOST_CHARACTERS, shown
-from slmbench.render.board_ties import shown_ranks
+from slmbench.render.board_ties import shown_places
 from slmbench.render.label_placement import Box, place_labels
 from slmbench.render.leaderboard import render_leaderboard
 from slmbench.render.terminal import failures, summary_table
@@ -154,12 +154,14 @@ def test_the_data_holds_every_value_interval_and_reason(html: str) -> None:
 
 def test_a_tie_is_never_shown_as_a_win() -> None:
     made = board([record("a", [accuracy("arc", 0.41)]), record("b", [accuracy("arc", 0.40)])])
-    assert [set(ranks) for ranks in shown_ranks(made)] == [{"tied highest"}, {"tied"}]
+    words = [{place.word for place in places} for places in shown_places(made)]
+    assert words == [{"tied highest"}, {"tied"}]
     page = render_leaderboard(made)
     assert 'class="measured best' not in page
     assert all(set(unpacked(column["rank"], 2)) == {2, 3} for column in data_of(page)["columns"])
     apart = board([record("a", [accuracy("arc", 0.6)]), record("b", [accuracy("arc", 0.4)])])
-    assert [set(ranks) for ranks in shown_ranks(apart)] == [{"best"}, {""}]
+    words = [{place.word for place in places} for places in shown_places(apart)]
+    assert words == [{"best"}, {""}]
 
 
 def test_the_budgets_a_buyer_names_are_found(html: str) -> None:
