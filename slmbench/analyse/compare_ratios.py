@@ -8,12 +8,13 @@ from functools import partial
 import numpy as np
 
 from slmbench.analyse.data import Pair
-from slmbench.analyse.metric_difference import score_rows, statistic, too_few
+from slmbench.analyse.metric_difference import block_of, score_rows, statistic, too_few
 from slmbench.schema.finding import ResourceRatio
 from slmbench.schema.record import Aggregation
 from slmbench.stats.difference import Difference, critical_value
 from slmbench.stats.paired import difference_of_intervals
 from slmbench.stats.resampled_difference import unpaired_statistic_difference
+from slmbench.stats.serial import batch_means
 
 _ONE_READING = "one reading on each side: its spread is not known"
 
@@ -70,11 +71,13 @@ def _of_readings(
     after: np.ndarray,
     n: int,
 ) -> tuple[Bounds | None, int, str]:
+    blocks = (block_of(rule, before), block_of(rule, after))
     if rule.kind == "mean":
-        return _of_means(before[:, 0], after[:, 0]), n, "delta method"
+        return _of_means((before[:, 0], after[:, 0]), blocks), n, "delta method"
     if too_few(rule, before) or too_few(rule, after):
         return None, n, f"{n} readings are too few for an interval of this quantile"
-    made = unpaired_statistic_difference(before, after, partial(_log_statistic, rule))
+    of_rows = partial(_log_statistic, rule)
+    made = unpaired_statistic_difference(before, after, of_rows, blocks=blocks)
     return _bounds(made), n, "bootstrap of two samples"
 
 
@@ -82,11 +85,14 @@ def _log_statistic(rule: Aggregation, rows: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(statistic(rule, rows)))
 
 
-def _of_means(before: np.ndarray, after: np.ndarray) -> Bounds:
-    """Return the interval of the log of a ratio of two means: var(log m) is about (s / m)^2 / n."""
-    sides = (before, after)
-    parts = [float(side.var(ddof=1)) / side.size / float(side.mean()) ** 2 for side in sides]
-    below = sum(part**2 / (side.size - 1) for part, side in zip(parts, sides, strict=True))
+def _of_means(sides: tuple[np.ndarray, np.ndarray], blocks: tuple[int, int]) -> Bounds:
+    """Return the interval of the log of a ratio of two means: var(log m) is about (s / m)^2 / n.
+
+    Readings that are alike for a while count as their batches do.
+    """
+    means = [batch_means(side, size) for side, size in zip(sides, blocks, strict=True)]
+    parts = [float(each.var(ddof=1)) / each.size / float(each.mean()) ** 2 for each in means]
+    below = sum(part**2 / (each.size - 1) for part, each in zip(parts, means, strict=True))
     df = sum(parts) ** 2 / below if below > 0.0 else None
     half = critical_value(df) * math.sqrt(sum(parts))
     centre = math.log(float(sides[1].mean()) / float(sides[0].mean()))

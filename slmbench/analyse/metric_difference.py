@@ -22,6 +22,7 @@ from slmbench.stats.resampled_difference import (
     paired_statistic_difference,
     unpaired_statistic_difference,
 )
+from slmbench.stats.serial import block_length
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,13 @@ def _laid_beside(before: Items, after: Items, rows: np.ndarray) -> np.ndarray:
 
 
 def _unpaired(aggregation: Aggregation, old: np.ndarray, new: np.ndarray) -> Found:
+    blocks = (block_of(aggregation, old), block_of(aggregation, new))
     if aggregation.kind == "mean":
-        found = unpaired_difference(old[:, 0], new[:, 0])
-        return Found(found, True)
+        return Found(unpaired_difference(old[:, 0], new[:, 0], blocks=blocks), True)
     if too_few(aggregation, old) or too_few(aggregation, new):
         return _short(aggregation, old, new, paired=False)
-    return Found(unpaired_statistic_difference(old, new, partial(statistic, aggregation)), True)
+    of_rows = partial(statistic, aggregation)
+    return Found(unpaired_statistic_difference(old, new, of_rows, blocks=blocks), True)
 
 
 def _without_samples(pair: Pair) -> Found:
@@ -124,6 +126,15 @@ def too_few(aggregation: Aggregation, rows: np.ndarray) -> bool:
     if aggregation.kind not in ("median", "quantile"):
         return False
     return quantile_interval(rows[:, 0], _q(aggregation)) is None
+
+
+def block_of(aggregation: Aggregation, rows: np.ndarray) -> int:
+    """Return how many neighbouring readings are alike, a host being slow or quick for a while."""
+    scores = rows[:, 0]
+    if aggregation.kind not in ("median", "quantile"):
+        return block_length(scores)
+    below = scores <= np.quantile(scores, _q(aggregation))
+    return max(block_length(scores), block_length(below.astype(float)))
 
 
 def score_rows(aggregation: Aggregation, side: MetricOf) -> np.ndarray:

@@ -25,6 +25,7 @@ from slmbench.stats.difference import (
 )
 from slmbench.stats.interval import is_binary, wilson
 from slmbench.stats.laws import binomial_cdf, binomial_pmf
+from slmbench.stats.serial import batch_means
 
 __all__ = [
     "FEW_DISCORDANT",
@@ -109,11 +110,14 @@ def unpaired_difference(
     baseline: Sequence[float] | np.ndarray,
     candidate: Sequence[float] | np.ndarray,
     level: float = 0.95,
+    blocks: tuple[int, int] = (1, 1),
 ) -> Difference:
     """Return mean(candidate) - mean(baseline) of two separate samples.
 
     Welch's t (Welch 1947, Biometrika 34:28) with Satterthwaite's degrees of freedom; two 0/1
-    samples get Newcombe's hybrid score interval (1998, Stat. Med. 17:873, method 10).
+    samples get Newcombe's hybrid score interval (1998, Stat. Med. 17:873, method 10). Readings in
+    time's order that are alike for a while have the error of their `batch_means`, ``blocks`` being
+    how many of each side make a batch (`block_length`).
     """
     before, after = np.asarray(baseline, dtype=float), np.asarray(candidate, dtype=float)
     if before.size == 0 or after.size == 0:
@@ -121,13 +125,16 @@ def unpaired_difference(
     difference, n = float(after.mean() - before.mean()), min(before.size, after.size)
     if n < 2:
         return unknown_spread(difference, n, paired=False)
-    parts = [float(side.var(ddof=1)) / side.size for side in (before, after)]
+    old, new = (batch_means(side, size) for side, size in zip((before, after), blocks, strict=True))
+    parts = [float(side.var(ddof=1)) / side.size for side in (old, new)]
     error = math.sqrt(sum(parts))
-    df = _satterthwaite(parts, (before.size, after.size))
+    df = _satterthwaite(parts, (old.size, new.size))
     half = critical_value(df, level) * error
     low, high, method = difference - half, difference + half, "welch t"
+    if max(blocks) > 1:
+        method = f"welch t, {old.size} and {new.size} batch means"
     p = two_sided_p(difference, error, df)
-    if is_binary(before) and is_binary(after):
+    if blocks == (1, 1) and is_binary(before) and is_binary(after):
         low, high = _newcombe(before, after, level)
         method = "newcombe"
         if error == 0.0:

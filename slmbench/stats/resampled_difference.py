@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,11 +55,15 @@ def unpaired_statistic_difference(
     candidate_rows: Sequence[Any] | np.ndarray,
     statistic: Statistic,
     level: float = 0.95,
-    seed: int = 0,
+    blocks: tuple[int, int] = (1, 1),
 ) -> Difference:
     """Return statistic(candidate) - statistic(baseline) of separate samples, each drawn alone.
 
-    Percentile bootstrap of two samples (Efron and Tibshirani 1993, chapter 16).
+    Percentile bootstrap of two samples (Efron and Tibshirani 1993, chapter 16). Readings in time's
+    order that are alike for a while are drawn as blocks of neighbours, the last beside the first
+    (the circular block bootstrap: Politis and Romano 1992, in "Exploring the limits of bootstrap",
+    page 263), at the level that `expanded_level` gives for so many blocks; ``blocks`` are the
+    lengths of each side's (`block_length`).
     """
     before = np.asarray(baseline_rows, dtype=float)
     after = np.asarray(candidate_rows, dtype=float)
@@ -68,13 +73,14 @@ def unpaired_statistic_difference(
     difference = _of_all(statistic, after) - _of_all(statistic, before)
     if n < 2:
         return unknown_spread(difference, n, paired=False)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     draws = []
     for size in _chunks(max(len(before), len(after))):
-        left = before[_draw(rng, len(before), size, None)]
-        right = after[_draw(rng, len(after), size, None)]
+        left = before[_draw_blocks(rng, len(before), size, blocks[0])]
+        right = after[_draw_blocks(rng, len(after), size, blocks[1])]
         draws.append(statistic(right) - statistic(left))
-    return _summary(difference, np.concatenate(draws), n, level, None, paired=False)
+    found = _summary(difference, np.concatenate(draws), n, level, None, False, max(blocks))
+    return found if max(blocks) == 1 else replace(found, method="bootstrap of blocks")
 
 
 def _of_all(statistic: Statistic, rows: np.ndarray) -> float:
@@ -101,6 +107,13 @@ def _draw(
     return np.concatenate([groups[g] for g in drawn])[np.newaxis]
 
 
+def _draw_blocks(rng: np.random.Generator, n: int, size: int, length: int) -> np.ndarray:
+    """Return (size, n) places: blocks of neighbours, cut to as many as there are."""
+    starts = rng.integers(0, n, (size, -(-n // length), 1))
+    places: np.ndarray = (starts + np.arange(length)).reshape(size, -1)[:, :n] % n
+    return places
+
+
 def _summary(
     difference: float,
     draws: np.ndarray,
@@ -108,10 +121,11 @@ def _summary(
     level: float,
     count: int | None,
     paired: bool = True,
+    block: int = 1,
 ) -> Difference:
     if not np.all(np.isfinite(draws)):
         return unknown_spread(difference, n, paired)
-    units = count or n
+    units = count or max(2, n // block)
     wide = expanded_level(units, level)
     low, high = np.quantile(draws, [(1 - wide) / 2, (1 + wide) / 2])
     error = float(draws.std(ddof=1))
