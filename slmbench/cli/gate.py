@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -13,6 +10,7 @@ from slmbench import catalog, pipeline
 from slmbench.cli.gate_outputs import GateOutputs, Wanted
 from slmbench.cli.output import print_json
 from slmbench.schema.policy import policy_schema
+from slmbench.store.collection import no_collection
 
 
 def command(
@@ -58,25 +56,10 @@ def command(
 
             verdict = gate_candidate(policy, baseline, candidate, store, seed)
         else:
-            with _without_collector():
+            with no_collection():
                 verdict = pipeline.gate(policy, baseline, candidate, store)
         outputs.tell(verdict)
     raise typer.Exit(verdict.exit_code)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Let no collection look through the samples, again and again, while they are being read.
-
-    They hold no cycles, and the search is a quarter of the time of a gate on 14,000 of them.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _is_model(candidate: str) -> bool:

@@ -10,28 +10,12 @@ import pytest
 from slmbench import pipeline
 from slmbench.analyse.board_runs import board_of_stores
 from slmbench.cli.app import dispatch
-from slmbench.schema.record import Aggregation, JobResult, Metric, Origin, RunRecord, Sample
+from slmbench.schema.record import Aggregation, JobResult, Metric, RunRecord, Sample
 from slmbench.stats.interval import measured as interval_of
 from slmbench.store.writer import RunWriter
-from tests.unit.render.board_records import accuracy, job, measured, record
+from tests.unit.render.board_records import elsewhere, job, measured, record
 
 ITEMS = 300
-
-
-def elsewhere(name: str, score: float, quantization: str = "") -> RunRecord:
-    made = record(name, [accuracy("arc", score)], run_id=f"{name.replace('/', '-')}-imported")
-    mark = made.model.fingerprint.model_copy(
-        update={"weights": "", "dtype": "", "quantization": quantization}
-    )
-    return made.model_copy(
-        update={
-            "origin": Origin(tool="lm-eval 0.4.3", form="lm-eval"),
-            "model": made.model.model_copy(update={"fingerprint": mark}),
-            "environment": made.environment.model_copy(
-                update={"hardware": {}, "hardware_hash": "none"}
-            ),
-        }
-    )
 
 
 def speed(name: str) -> RunRecord:

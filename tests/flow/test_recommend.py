@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from slmbench.cli.app import dispatch
-from slmbench.schema.record import Origin, RunRecord
+from slmbench.schema.record import RunRecord
 from tests.conftest import slmbench
-from tests.unit.render.board_records import accuracy, family, job, measured, record
+from tests.unit.render.board_records import elsewhere, family, job, measured, record
 
 
 def stored(folder: Path, records: list[RunRecord]) -> str:
@@ -103,20 +103,6 @@ def test_imported_accuracy_and_own_speed_make_one_answer(
 ) -> None:
     def speed(name: str, tpot: float) -> RunRecord:
         return record(name, [job("latency", "chat", {"tpot_s": measured(tpot, 0.001, "s")})])
-
-    def elsewhere(name: str, score: float) -> RunRecord:
-        made = record(name, [accuracy("arc", score)])
-        empty = dict.fromkeys(type(made.model.fingerprint).model_fields, "")
-        mark = made.model.fingerprint.model_copy(update=empty)
-        return made.model_copy(
-            update={
-                "origin": Origin(tool="lm-eval 0.4.3", form="lm-eval"),
-                "model": made.model.model_copy(update={"fingerprint": mark}),
-                "environment": made.environment.model_copy(
-                    update={"hardware": {}, "hardware_hash": "none"}
-                ),
-            }
-        )
 
     own = stored(tmp_path / "own", [speed("a", 0.02), speed("b", 0.04), speed("c", 0.09)])
     imports = [elsewhere("org/a", 0.4), elsewhere("b", 0.6), elsewhere("c", 0.9)]

@@ -15,6 +15,7 @@ from slmbench.schema.record import (
     Metric,
     ModelFingerprint,
     ModelRecord,
+    Origin,
     RunRecord,
 )
 from slmbench.schema.spec import RunSpec
@@ -210,3 +211,20 @@ def family(count: int = len(FAMILY)) -> list[RunRecord]:
 
 def versioned(task: str, value: float, version: str) -> JobRecord:
     return accuracy(task, value, fingerprints=Fingerprints(task=version))
+
+
+def elsewhere(name: str, score: float, quantization: str = "") -> RunRecord:
+    """Return what another tool told of a model: no weights, no machine."""
+    made = record(name, [accuracy("arc", score)], run_id=f"{name.replace('/', '-')}-imported")
+    mark = made.model.fingerprint.model_copy(
+        update={"weights": "", "dtype": "", "quantization": quantization}
+    )
+    return made.model_copy(
+        update={
+            "origin": Origin(tool="lm-eval 0.4.3", form="lm-eval"),
+            "model": made.model.model_copy(update={"fingerprint": mark}),
+            "environment": made.environment.model_copy(
+                update={"hardware": {}, "hardware_hash": "none"}
+            ),
+        }
+    )
