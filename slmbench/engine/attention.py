@@ -24,6 +24,7 @@ from slmbench.engine.partial_attention import (
     over_path,
     over_prompts,
     over_row,
+    over_row_alone,
 )
 from slmbench.engine.prompts import SharedPrompts
 
@@ -170,6 +171,9 @@ class TreeAttention:
         self.attentions_made += 1
         layer, group = module.layer_idx, query.shape[1] // key.shape[1]
         path_mask, near = parts.folded(group)
+        if self._buckets is None and self._shared is None and not self._prefix:
+            found = over_row_alone(query, key, value, near[0], scaling)
+            return found.transpose(1, 2), None
         if self._buckets is None:
             found = over_row(query, key, value, near[0], scaling)
         else:

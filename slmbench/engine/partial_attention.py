@@ -76,14 +76,40 @@ def _of_one_token(
     the products take two thirds of its time. In half precision they would round the scores.
     """
     rows, heads, _, size = query.shape
-    folded = query.reshape(rows, key.shape[1], -1, size) * (size**-0.5 if scale is None else scale)
-    scores = torch.matmul(folded, key.transpose(2, 3)) + mask
+    scores = _scores(query, key, mask, scale)
     top = scores.amax(dim=-1, keepdim=True)
     shares = (scores - top).exp_()
     total = shares.sum(dim=-1, keepdim=True)
     out = torch.matmul(shares / total, value)
     weight = top + total.log()
     return out.reshape(rows, heads, 1, size), weight.reshape(rows, heads, 1)
+
+
+def over_row_alone(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    scale: float | None,
+) -> torch.Tensor:
+    """Return `over_row`'s attention where nothing is merged with it.
+
+    A token of a single text is made of many small operations, and those that give the weight of a
+    part are half of its attention's.
+    """
+    if mask is not None and query.shape[2] == 1 and query.dtype == torch.float32:
+        shares = torch.softmax(_scores(query, key, mask, scale), dim=-1)
+        return torch.matmul(shares, value).reshape(query.shape)
+    return over_row(query, key, value, mask, scale)[0]
+
+
+def _scores(
+    query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor, scale: float | None
+) -> torch.Tensor:
+    """Return the masked products of rows of one token, (rows, key/value heads, group, keys)."""
+    rows, _, _, size = query.shape
+    folded = query.reshape(rows, key.shape[1], -1, size) * (size**-0.5 if scale is None else scale)
+    return torch.matmul(folded, key.transpose(2, 3)) + mask
 
 
 def over_buckets(
