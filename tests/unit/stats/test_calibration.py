@@ -98,7 +98,7 @@ def test_all_items_covered_is_the_accuracy(pairs):
     assert sum(row["n"] for row in curve) == len(pairs)
     assert sum(row["n"] * row["accuracy"] for row in curve) == pytest.approx(correct.sum())
     for row in curve:
-        assert row["bin_low"] <= row["mean_confidence"] <= row["bin_high"] + 1e-12
+        assert row["bin_low"] - 1e-12 <= row["mean_confidence"] <= row["bin_high"] + 1e-12
         assert row["accuracy_low"] <= row["accuracy"] <= row["accuracy_high"]
 
 
