@@ -135,7 +135,8 @@ def use(path: Path) -> None:
         usable, complete = [], []
         for _ in range(5):
             page.goto(path.as_uri(), timeout=120_000)
-            page.wait_for_function("performance.getEntriesByName('complete').length > 0")
+            while not page.evaluate("performance.getEntriesByName('complete').length"):
+                page.wait_for_timeout(20)
             usable.append(page.evaluate(_USABLE))
             complete.append(page.evaluate(_COMPLETE))
         print(f"usable after {_milliseconds(usable)}", flush=True)

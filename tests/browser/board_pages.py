@@ -92,3 +92,13 @@ def set_budget(page: Any, kind: str, step: int) -> str:
     )
     settled(page)
     return line.locator("output").inner_text()
+
+
+def shows(locator: Any, text: str) -> None:
+    """Wait until an element has a text.
+
+    Not by `wait_for_function`: the pages' policy forbids the eval with which it looks again.
+    """
+    from playwright.sync_api import expect
+
+    expect(locator).to_have_text(text)

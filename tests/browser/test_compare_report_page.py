@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from slmbench.render.compare_page import render_compare_page
+from tests.browser.board_pages import shows
 from tests.unit.render.compare_page_runs import HOSTILE, pair
 
 
@@ -57,10 +58,8 @@ def test_flips_have_a_browser(page) -> None:
     page.focus("#samples-list")
     page.keyboard.press("ArrowDown")
     shown = page.locator("#samples-detail")
-    page.wait_for_function(
-        "document.querySelector('#samples-detail h3').textContent === "
-        "document.querySelectorAll('#samples-list .name')[1].textContent"
-    )
+    name = page.locator("#samples-list .name").nth(1).inner_text()
+    shows(shown.locator("h3").first, name)
     assert "<script>" in shown.inner_text() and shown.locator("script").count() == 0
     for word in ("asked", "target", "baseline", "candidate"):
         assert shown.get_by_role("heading", name=word).count() == 1

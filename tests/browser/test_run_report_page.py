@@ -9,6 +9,7 @@ import pytest
 
 from slmbench.analyse.run_report import run_report
 from slmbench.render.run_page import render_run_page
+from tests.browser.board_pages import shows
 from tests.unit.analyse.run_report_runs import HOSTILE, WIDE, ReportRun, quiz, report_run
 from tests.unit.render.test_run_page import data_of
 
@@ -141,10 +142,7 @@ def test_a_keyboard_reaches_every_sample(open_page, large: str) -> None:
 
     def chosen() -> str:
         title = page.locator("#samples-list [aria-selected=true] .name").inner_text().strip()
-        page.wait_for_function(
-            "title => document.querySelector('#samples-detail h3').textContent.trim() === title",
-            arg=title,
-        )
+        shows(page.locator("#samples-detail h3").first, title)
         return title
 
     assert chosen() == "item 0"
