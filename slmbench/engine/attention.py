@@ -191,7 +191,7 @@ class _Parts:
     """One mask, taken apart into those of the path, of shared prompts and of what is near.
 
     The first two are None where all is seen. What is near is the row itself or each bucket of it;
-    its mask is None where every row of that is one chain.
+    its mask is None where every row of that is one chain, or the last token of one.
     """
 
     def __init__(
@@ -233,10 +233,15 @@ class _Parts:
 
 
 def _unless_chain(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor | None:
-    """Return an additive mask, None where every token sees all before it (rows, 1, width, keys)."""
+    """Return an additive mask, None where every token sees all before it (rows, 1, width, keys).
+
+    A single token stands after all of its keys.
+    """
     width, keys = seen.shape[-2:]
+    if width == 1:
+        return _unless_all(seen, dtype)
     chain = seen.new_ones(width, keys).tril()
-    if width == keys and width > 1 and bool((seen == chain).all()):
+    if width == keys and bool((seen == chain).all()):
         return None
     return torch.where(seen, 0.0, float("-inf")).to(dtype)
 

@@ -17,6 +17,7 @@ from slmbench.engine.prompts import SharedPrompts
 #: (rows, heads, width).
 Weighted = tuple[torch.Tensor, torch.Tensor]
 
+_fused: Any = torch.nn.functional.scaled_dot_product_attention
 _flash: Any = getattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", None)
 
 
@@ -47,14 +48,14 @@ def over_row(
         query: (rows, heads, width, head size).
         key: (rows, key/value heads, keys, head size); ``value`` alike.
         mask: additive, (rows, 1, group x width, keys), group = heads / key/value heads; None where
-            every row is one chain, token after token.
+            every row is one chain, token after token, or one token that sees every key.
         scale: of the products; None is 1 / sqrt(head size).
     """
     rows, heads, width, size = query.shape
     shared = key.shape[1]
-    if mask is not None and width == 1 and query.dtype == torch.float32:
+    if width == 1 and query.dtype == torch.float32:
         return _of_one_token(query, key, value, mask, scale)
-    if mask is None:
+    if mask is None and width > 1:
         keys, values = (each.repeat_interleave(heads // shared, dim=1) for each in (key, value))
         out, weight = _flash(query, keys, values, 0.0, True, scale=scale)
     else:
@@ -67,7 +68,7 @@ def _of_one_token(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    mask: torch.Tensor,
+    mask: torch.Tensor | None,
     scale: float | None,
 ) -> Weighted:
     """Return the same for rows of one token in float32, by plain products.
@@ -95,21 +96,26 @@ def over_row_alone(
     """Return `over_row`'s attention where nothing is merged with it.
 
     A token of a single text is made of many small operations, and those that give the weight of a
-    part are half of its attention's.
+    part are half of its attention's. Without a mask torch needs one; it is slow for many rows.
     """
-    if mask is not None and query.shape[2] == 1 and query.dtype == torch.float32:
+    rows, heads, width, _ = query.shape
+    if mask is None and rows == width == 1:
+        shared = key.shape[1] != heads
+        return _fused(query, key, value, scale=scale, enable_gqa=shared)
+    if width == 1 and query.dtype == torch.float32:
         shares = torch.softmax(_scores(query, key, mask, scale), dim=-1)
         return torch.matmul(shares, value).reshape(query.shape)
     return over_row(query, key, value, mask, scale)[0]
 
 
 def _scores(
-    query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor, scale: float | None
+    query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None, scale: float | None
 ) -> torch.Tensor:
     """Return the masked products of rows of one token, (rows, key/value heads, group, keys)."""
     rows, _, _, size = query.shape
     folded = query.reshape(rows, key.shape[1], -1, size) * (size**-0.5 if scale is None else scale)
-    return torch.matmul(folded, key.transpose(2, 3)) + mask
+    scores = torch.matmul(folded, key.transpose(2, 3))
+    return scores if mask is None else scores + mask
 
 
 def over_buckets(

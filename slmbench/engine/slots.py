@@ -114,11 +114,11 @@ class Slots(Cache):  # type: ignore[misc]
         seen = []
         for buffer, state in zip(self._buffers[layer_idx], (key_states, value_states), strict=True):
             if even:
-                buffer[:count, :, width - 1] = state[:, :, 0]
+                buffer.narrow(0, 0, count).narrow(2, width - 1, 1).copy_(state)
             else:
                 rows = torch.arange(count, device=key_states.device)
                 buffer[rows, :, self._columns] = state[:, :, 0]
-            seen.append(buffer[:count, :, :width])
+            seen.append(buffer.narrow(0, 0, count).narrow(2, 0, width))
         return seen[0], seen[1]
 
     def advance(self) -> None:

@@ -186,11 +186,7 @@ def _measure(pair: _Pair, job: Job, seed: int, start_s: float, tell: Tell) -> No
     """Take all turns of one workload, in the order that the seed gives."""
     name = job.task.name
     asked = {"kind": "workload", "job": job.model_dump(mode="json")}
-    lanes = {each: (own, len(pair.workers)) for own, each in enumerate(pair.workers)}
-    ready = {
-        each: _asked(pair, each, {**asked, "lane": lane}, f"workload {name}")
-        for each, lane in lanes.items()
-    }
+    ready = {each: _asked(pair, each, asked, f"workload {name}") for each in pair.workers}
     task = PairTask(
         name=name,
         workload=ready["a"]["workload"],

@@ -28,19 +28,15 @@ class Turns:
 
     Args:
         job: which workload; its warm-up rounds are run at once and not timed.
-        lane: (this model's number, of so many). Each has prompts of its own, since the others may
-            be behind the same server, and that may keep what it has read.
     """
 
-    def __init__(
-        self, job: Job, backend: Backend, context: Context, lane: tuple[int, int] = (0, 1)
-    ) -> None:
+    def __init__(self, job: Job, backend: Backend, context: Context) -> None:
         """Cut the prompts, warm up and look for an energy counter."""
         path = Path(job.task.path or "")
         self._backend = backend
         self.workload, text = load_workload(path, job.task.name)
-        self._prompts = RoundPrompts(self.workload, text, backend, context.spec.seed)
-        self._lane, self._rounds = lane, 0
+        self._prompts = RoundPrompts(self.workload, text, backend)
+        self._rounds = 0
         self._task_hash = task_hash(path)
         found = sensors_of(context, backend.info)
         self._meter: Meter | None = None if isinstance(found, Absent) else found
@@ -85,9 +81,7 @@ class Turns:
         }
 
     def _round(self) -> Round:
-        """Run a round with prompts that no other round of any model has, as far as they go."""
-        own, of = self._lane
-        prompts = self._prompts.of_round(self._rounds * of + own)
+        prompts = self._prompts.of_round(self._rounds)
         self._rounds += 1
         written = run_batch(self.workload, prompts, self._backend)
         return Round(tuple(each.token_times_s for each in written), None, None)

@@ -102,8 +102,7 @@ class Worker:
     def _workload(self, message: dict[str, Any]) -> dict[str, Any]:
         assert self._backend is not None
         job = Job.model_validate(message["job"])
-        own, of = message["lane"]
-        self._turns = Turns(job, self._backend, self._context(), (own, of))
+        self._turns = Turns(job, self._backend, self._context())
         return self._turns.described()
 
     def _turn(self, message: dict[str, Any]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Latency:
         """Time the rounds; the time of every token is kept in raw."""
         path = Path(job.task.path or "")
         workload, text = load_workload(path, job.task.name)
-        prompts = RoundPrompts(workload, text, backend, context.spec.seed)
+        prompts = RoundPrompts(workload, text, backend)
         age_s = process_age()
         rounds = timed_rounds(workload, prompts, backend, context)
         samples = [_sample(workload, number, each) for number, each in enumerate(rounds.counted)]

@@ -109,11 +109,6 @@ def timed_rounds(
             f"the times had not settled after {len(rounds)} rounds (the level last changed at "
             f"round {found.dropped_count + 1}): the last {repeats} are counted all the same",
         )
-    if elsewhere and len(rounds) > prompts.different:
-        notes += (
-            f"the workload's text has different prompts for {prompts.different} of {len(rounds)} "
-            "rounds: a server that keeps prefixes has known the others. Give it a longer text",
-        )
     settled = False if missing > 0 else found.is_settled
     return Rounds(tuple(rounds), len(rounds) - repeats, settled, notes)
 

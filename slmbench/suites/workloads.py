@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import random
+import secrets
 
 from slmbench.errors import InputError
 from slmbench.ports import Backend, Generation, Sampling
@@ -14,6 +14,11 @@ from slmbench.suites.workload_file import Workload
 ELSEWHERE = Absent(
     reason="the model runs in its server's process, which no instrument here sees; measure it there"
 )
+
+
+#: Tokens drawn before a prompt's part of the text, and draws until one is read back as long.
+_DRAWN = 4
+_TRIES = 20
 
 
 def prompts_of(workload: Workload, text: str, backend: Backend) -> list[list[int]]:
@@ -28,51 +33,65 @@ def prompts_of(workload: Workload, text: str, backend: Backend) -> list[list[int
 class RoundPrompts:
     """Prompts of exactly ``prompt_tokens`` tokens, ``batch_size`` of them in each round.
 
-    Each begins at a place of its own in the text: a server or a scheduler that keeps the prefixes
-    it has read would otherwise answer all rounds but the first from memory, and its first token
-    would seem to cost nothing. What prompts say doesn't matter, only how long they are.
+    Each is a part of the text behind a few tokens drawn for this run, round and prompt: a server or
+    a scheduler that keeps the prefixes it has read would otherwise answer from memory what another
+    round, another run or the other model behind the same server asked, and the first token would
+    seem to cost nothing. What prompts say doesn't matter, only how long they are.
 
     Attributes:
-        first: the prompts at the beginning of the text, by which the work is known.
-        different: rounds until the prompts come again.
+        first: prompts without such tokens, by which the work is known; they are not asked for time.
 
     Raises:
         InputError: the text is too short, or the model's context is.
     """
 
-    def __init__(self, workload: Workload, text: str, backend: Backend, seed: int = 0) -> None:
-        """Cut nothing yet; ``seed`` says where in the text the rounds begin."""
+    def __init__(
+        self, workload: Workload, text: str, backend: Backend, mark: str | None = None
+    ) -> None:
+        """Cut nothing yet; the same ``mark`` has the same prompts, and None is a new one."""
         needed = workload.prompt_tokens + workload.output_tokens
         if needed > backend.info.max_length:
             raise InputError(
                 f"Workload '{workload.workload}' needs a context of {needed} tokens, the model has "
                 f"{backend.info.max_length}. Choose a smaller workload with --task."
             )
-        self._tokens = backend.encode(text)
+        self._backend = backend
+        self._mark = secrets.token_hex(8) if mark is None else mark
+        tokens = backend.encode(text)
         self._size, self._count = workload.prompt_tokens, workload.batch_size
         whole = self._size * self._count
-        if len(self._tokens) < whole:
+        if len(tokens) < whole:
             raise InputError(
-                f"The text of workload '{workload.workload}' has {len(self._tokens)} tokens under "
+                f"The text of workload '{workload.workload}' has {len(tokens)} tokens under "
                 f"this tokenizer, and {whole} are needed. Give it a longer text."
             )
-        self.first = [self._from(place) for place in range(0, whole, self._size)]
-        self._places = len(self._tokens) - self._size + 1
-        self.different = self._places // self._count
-        # Far apart, and each place once before any comes again.
-        apart = round(0.618 * self._places)
-        self._step = next(
-            step for step in range(apart, apart + self._places) if math.gcd(step, self._places) == 1
-        )
-        self._begin = random.Random(seed).randrange(self._places)
+        self.first = [list(tokens[i : i + self._size]) for i in range(0, whole, self._size)]
+        # The drawn ones begin as a text does: with what the tokenizer puts before it.
+        self._plain = backend.encode(text, add_special_tokens=False)
+        added = len(tokens) - len(self._plain)
+        self._lead = tokens[:added] if 0 < added < self._size else []
 
     def of_round(self, number: int) -> list[list[int]]:
         """Return the prompts of a round; the same number has the same ones."""
-        numbers = range(number * self._count, (number + 1) * self._count)
-        return [self._from((self._begin + each * self._step) % self._places) for each in numbers]
+        return [self._drawn(f"{self._mark}|{number}|{row}") for row in range(self._count)]
 
-    def _from(self, place: int) -> list[int]:
-        return list(self._tokens[place : place + self._size])
+    def _drawn(self, seed: str) -> list[int]:
+        draw, size = random.Random(seed), self._size - len(self._lead)
+        drawn, prompt = min(_DRAWN, size), list[int]()
+        for _ in range(_TRIES):
+            place = draw.randrange(len(self._plain) - size + 1)
+            prompt = [
+                *draw.choices(self._plain, k=drawn),
+                *self._plain[place + drawn :][: size - drawn],
+            ]
+            # A server is sent text, and must read as many tokens in it.
+            if not self._backend.info.is_remote or self._reads_back(prompt):
+                break
+        return [*self._lead, *prompt]
+
+    def _reads_back(self, prompt: list[int]) -> bool:
+        text = self._backend.decode(prompt)
+        return len(self._backend.encode(text, add_special_tokens=False)) == len(prompt)
 
 
 def run_round(workload: Workload, prompts: list[list[int]], backend: Backend) -> list[float]:

@@ -1,14 +1,16 @@
 """Our TTFT and TPOT beside those of others, on the same weights, in turn.
 
-``python -m tests.bench.latency_peers``: against a bare loop on the transformers model, against
-llama.cpp's own clock on a GGUF of the same weights and, where ``--optimum`` names a Python with
-optimum-benchmark (it needs an older transformers), against that, each in processes of its own.
+``python -m tests.bench.latency_peers``: against a bare loop on the transformers model and against
+llama.cpp's own clock on a GGUF of the same weights, token by token in turn (see `Turns`); where
+``--optimum`` names a Python with optimum-benchmark (it needs an older transformers), against that
+too, each in processes of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import shutil
 import statistics
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +26,19 @@ import torch
 import transformers
 
 from slmbench.backends.huggingface import HuggingFace
+from slmbench.engine import generation
 from slmbench.ports import Sampling
 from slmbench.reference.to_gguf import convert
 from slmbench.resources import reference_dir
 from slmbench.schema.model_spec import ModelSpec
 from slmbench.stats.interval import quantile_interval
-from slmbench.units import clock
+from tests.bench.turns import Turns
 
-#: (seconds to the first token, seconds for each further one)
+#: (seconds to the first token, seconds for each further one; NaN where there is none)
 Times = tuple[float, float]
-Side = Callable[[list[int]], Times]
+#: From a prompt and the number of tokens to write.
+Side = Callable[[list[int], int], Times]
+_turns = Turns()
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
@@ -40,6 +46,7 @@ def main() -> None:
     """Print, for each peer, the median over rounds of our time over its, with its interval."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.latency_peers")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--firsts", type=int, default=0, help="further rounds of one token each")
     parser.add_argument("--prompt", type=int, default=256)
     parser.add_argument("--output", type=int, default=32)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -55,7 +62,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as room:
         checkpoint = write(Path(room) / "model", options.hidden, options.layers)
-        _compare("a bare loop", _hf(checkpoint, options.output), options)
+        _compare("a bare loop", _hf(checkpoint), options)
         gguf = Path(room) / "model.gguf"
         convert(checkpoint, gguf)
         _compare("llama.cpp's own clock", _gguf(gguf, options), options)
@@ -79,30 +86,34 @@ def write(folder: Path, hidden: int, layers: int) -> Path:
     return folder
 
 
-def _hf(checkpoint: Path, output: int) -> tuple[Side, Side]:
+def _hf(checkpoint: Path) -> tuple[Side, Side]:
     backend = HuggingFace(ModelSpec(target=str(checkpoint), dtype="float32"), str(checkpoint))
     model = backend._model
+    _turns.lend(generation)
 
-    def bare(prompt: list[int]) -> Times:
+    def bare(prompt: list[int], output: int) -> Times:
         times = []
         with torch.inference_mode():
-            start = clock()
+            start = _turns.clock()
             cache = transformers.DynamicCache(config=model.config)
             ids = torch.tensor([prompt])
             for _ in range(output):
                 made = model(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
                 ids = made.logits[:, -1].argmax(-1, keepdim=True)
                 ids.item()
-                times.append(clock() - start)
+                times.append(_turns.clock() - start)
         return _times(times)
 
-    return _ours(backend, output), bare
+    return _ours(backend), bare
 
 
 def _gguf(path: Path, options: argparse.Namespace) -> tuple[Side, Side]:
     import llama_cpp
 
+    from slmbench.backends import gguf_writing
     from slmbench.backends.gguf_llama import Gguf
+
+    _turns.lend(gguf_writing)
 
     spec = ModelSpec(backend="gguf", target=str(path), threads=options.threads)
     llama = llama_cpp.Llama(
@@ -111,23 +122,25 @@ def _gguf(path: Path, options: argparse.Namespace) -> tuple[Side, Side]:
         type_k=llama_cpp.GGML_TYPE_F32, type_v=llama_cpp.GGML_TYPE_F32, flash_attn=False,
     )  # fmt: skip
 
-    def own(prompt: list[int]) -> Times:
+    def own(prompt: list[int], output: int) -> Times:
         llama.reset()
         llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(llama.ctx), True)
         llama_cpp.llama_perf_context_reset(llama.ctx)
+        _turns.clock()
         for count, _ in enumerate(llama.generate(prompt, temp=0.0), 1):
-            if count == options.output:
+            _turns.clock()
+            if count == output:
                 break
         found = llama_cpp.llama_perf_context(llama.ctx)
-        return found.t_p_eval_ms / 1e3, found.t_eval_ms / found.n_eval / 1e3
+        further = found.t_eval_ms / found.n_eval / 1e3 if output > 1 else math.nan
+        return found.t_p_eval_ms / 1e3, further
 
-    return _ours(Gguf(spec, str(path)), options.output), own
+    return _ours(Gguf(spec, str(path))), own
 
 
-def _ours(backend: Any, output: int) -> Side:
-    how = Sampling(max_new_tokens=output, ignore_eos=True)
-
-    def run(prompt: list[int]) -> Times:
+def _ours(backend: Any) -> Side:
+    def run(prompt: list[int], output: int) -> Times:
+        how = Sampling(max_new_tokens=output, ignore_eos=True)
         ((made,),) = backend.generate([prompt], how, 1)
         return _times(list(made.token_times_s))
 
@@ -135,34 +148,37 @@ def _ours(backend: Any, output: int) -> Side:
 
 
 def _times(moments: list[float]) -> Times:
-    return moments[0], (moments[-1] - moments[0]) / (len(moments) - 1)
+    further = len(moments) - 1
+    return moments[0], (moments[-1] - moments[0]) / further if further else math.nan
 
 
 def _compare(peer: str, sides: tuple[Side, Side], options: argparse.Namespace) -> None:
     ours, theirs = sides
     draw = random.Random(0)
     found: list[tuple[Times, Times]] = []
-    for number in range(options.rounds + 2):
+    for number in range(options.rounds + 2 + options.firsts):
+        output = options.output if number < options.rounds + 2 else 1
         prompt = [draw.randrange(100, 2000) for _ in range(options.prompt)]
         # Who goes first changes places, so that neither always finds the caches as he left them.
         if number % 2:
-            theirs_now, ours_now = theirs(prompt), ours(prompt)
+            theirs_now, ours_now = _turns.run(*(partial(s, prompt, output) for s in (theirs, ours)))
         else:
-            ours_now, theirs_now = ours(prompt), theirs(prompt)
+            ours_now, theirs_now = _turns.run(*(partial(s, prompt, output) for s in (ours, theirs)))
         found.append((ours_now, theirs_now))
     _say(peer, found[2:])
 
 
 def _say(peer: str, found: list[tuple[Times, Times]]) -> None:
     for which, name in enumerate(("TTFT", "TPOT")):
-        ratios = [ours[which] / theirs[which] for ours, theirs in found]
-        middles = [1e3 * statistics.median(each[side][which] for each in found) for side in (0, 1)]
+        told = [each for each in found if not math.isnan(each[0][which])]
+        ratios = [ours[which] / theirs[which] for ours, theirs in told]
+        middles = [1e3 * statistics.median(each[side][which] for each in told) for side in (0, 1)]
         sure = quantile_interval(ratios, 0.5)
-        told = "too few for an interval" if sure is None else f"[{sure.low:.3f}, {sure.high:.3f}]"
+        range_ = "too few for an interval" if sure is None else f"[{sure.low:.3f}, {sure.high:.3f}]"
         print(
             f"{peer}: {name} {middles[0]:.2f} ms, theirs {middles[1]:.2f} ms; median ratio "
-            f"{statistics.median(ratios):.3f} {told}, {len(ratios)} rounds from {min(ratios):.3f} "
-            f"to {max(ratios):.3f}",
+            f"{statistics.median(ratios):.3f} {range_}, {len(ratios)} rounds from "
+            f"{min(ratios):.3f} to {max(ratios):.3f}",
             flush=True,
         )
 
@@ -193,8 +209,9 @@ def _told(command: list[str]) -> Times:
 def _alone(checkpoint: Path, options: argparse.Namespace) -> Times:
     """Return the medians of our own ten rounds after two."""
     backend = HuggingFace(ModelSpec(target=str(checkpoint), dtype="float32"), str(checkpoint))
-    run, draw = _ours(backend, options.output), random.Random(0)
-    found = [run([draw.randrange(100, 2000) for _ in range(options.prompt)]) for _ in range(12)][2:]
+    run, draw = _ours(backend), random.Random(0)
+    prompts = [[draw.randrange(100, 2000) for _ in range(options.prompt)] for _ in range(12)]
+    found = [run(prompt, options.output) for prompt in prompts][2:]
     first, further = (statistics.median(each[which] for each in found) for which in (0, 1))
     return first, further
 

@@ -38,7 +38,7 @@ class Energy:
         """Measure the windows; every reading is kept in raw."""
         path = Path(job.task.path or "")
         workload, text = load_workload(path, job.task.name)
-        prompts = RoundPrompts(workload, text, backend, context.spec.seed)
+        prompts = RoundPrompts(workload, text, backend)
         fingerprints = Fingerprints(task=task_hash(path), prompt=text_hash(repr(prompts.first)))
         spec = context.spec.energy
         meter = energy_meter(context, backend.info)

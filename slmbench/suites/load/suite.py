@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from slmbench.errors import ModelError
 from slmbench.ports import Backend, Context, LoadTarget
@@ -18,11 +18,11 @@ from slmbench.suites.load.figures import LATE_S, Steady, metrics_of, names_of, s
 from slmbench.suites.load.outcome import Outcome, Stage
 from slmbench.suites.taskfile import task_hash, text_hash
 from slmbench.suites.workload_file import Workload, load_workload
-from slmbench.suites.workloads import prompts_of
+from slmbench.suites.workloads import RoundPrompts
 
 #: Without rates, open stages arrive at these shares of the most that the closed ones were answered.
 _SHARES = (0.5, 0.75, 0.9, 1.2)
-#: Different prompts, asked in turn over all stages, so that a server's prefix cache knows none.
+#: Different prompts of a stage, asked in turn.
 _PROMPTS = 1024
 _IN_PROCESS = Absent(
     reason="this backend answers in the process that asks, one call at a time: load is of a "
@@ -47,8 +47,8 @@ class Load:
         """Run the stages, each journalled when it is done; every request is kept in raw."""
         path = Path(job.task.path or "")
         workload, text = load_workload(path, job.task.name)
-        prompts = _prompts(workload, text, backend, context.spec.seed)
-        fingerprints = Fingerprints(task=task_hash(path), prompt=text_hash(repr(prompts)))
+        prompts = RoundPrompts(workload.model_copy(update={"batch_size": 1}), text, backend)
+        fingerprints = Fingerprints(task=task_hash(path), prompt=text_hash(repr(prompts.first)))
         load = context.spec.load
         if not isinstance(backend, LoadTarget):
             context.progress(1, 1)
@@ -64,12 +64,13 @@ class _Stages:
     """The stages of one job, and what came of them."""
 
     def __init__(
-        self, load: LoadSpec, workload: Workload, prompts: list[list[int]], target: LoadTarget,
+        self, load: LoadSpec, workload: Workload, prompts: RoundPrompts, target: LoadTarget,
         context: Context,
     ) -> None:  # fmt: skip
         self._load = load
         self._workload = workload
         self._prompts = prompts
+        self._cut = 0
         self._target = target
         self._context = context
         self._done: list[tuple[Steady, list[Outcome]]] = []
@@ -128,7 +129,7 @@ class _Stages:
         count = self._warm_ups
         alone = self._load.model_copy(update={"requests": count, "ramp_s": 0.0})
         stage = Stage("warm_up", is_open=False, level=1)
-        found = run_stage(stage, alone, self._target, self._workload, self._prompts, 0)
+        found = run_stage(stage, alone, self._target, self._workload, self._new_prompts(count), 0)
         reasons = [each.failure for each in found if each.failure is not None]
         if len(reasons) == len(found):
             raise ModelError(
@@ -138,32 +139,30 @@ class _Stages:
 
     def _outcomes(self, stage: Stage) -> list[Outcome]:
         seed = f"{self._context.spec.seed}|{stage.name}"
-        begin = self._asked % len(self._prompts)
-        prompts = [*self._prompts[begin:], *self._prompts[:begin]]
-        kept = self._context.checkpoint(
-            stage.name,
-            lambda: [
-                each.to_json()
-                for each in run_stage(
-                    stage, self._load, self._target, self._workload, prompts, seed
-                )
-            ],
-        )
+
+        def ask() -> list[dict[str, Any]]:
+            prompts = self._new_prompts(_PROMPTS)
+            found = run_stage(stage, self._load, self._target, self._workload, prompts, seed)
+            return [each.to_json() for each in found]
+
+        kept = self._context.checkpoint(stage.name, ask)
         return [Outcome.from_json(each) for each in kept]
 
-    @property
-    def _asked(self) -> int:
-        """Return how many requests were sent so far."""
-        return self._warm_ups + sum(len(outcomes) for _, outcomes in self._done)
+    def _new_prompts(self, count: int) -> list[list[int]]:
+        """Return prompts that nobody has asked before."""
+        self._cut += count
+        numbers = range(self._cut - count, self._cut)
+        return [self._prompts.of_round(number)[0] for number in numbers]
 
     def _known_before(self) -> tuple[str, ...]:
         """Return a note where prompts came again."""
-        if self._asked <= len(self._prompts):
+        most = max((len(outcomes) for _, outcomes in self._done), default=0)
+        if most <= _PROMPTS:
             return ()
         return (
-            f"{self._asked} requests asked {len(self._prompts)} different prompts in turn: a "
-            "server that keeps prefixes may have known the later ones. Give the workload a longer "
-            "text, or measure with such a cache off",
+            f"{most} requests of a stage asked {_PROMPTS} different prompts in turn: a server that "
+            "keeps prefixes may have known the later ones. Measure with such a cache off, or for a "
+            "shorter time",
         )
 
     def _request_rows(self) -> Rows:
@@ -192,20 +191,6 @@ def _stages(load: LoadSpec) -> tuple[list[Stage], list[Stage]]:
     if not load.rates:
         opened = [Stage(f"open_{share:.0%}".replace("%", "pct"), True, share) for share in _SHARES]
     return (closed if load.mode != "open" else []), (opened if load.mode != "closed" else [])
-
-
-def _prompts(workload: Workload, text: str, backend: Backend, seed: int) -> list[list[int]]:
-    """Return prompts of exactly ``prompt_tokens``, cut from places of the text drawn by a seed.
-
-    Raises:
-        InputError: the text is too short, or the model's context is.
-    """
-    prompts_of(workload.model_copy(update={"batch_size": 1}), text, backend)
-    tokens, size = backend.encode(text), workload.prompt_tokens
-    draw = random.Random(seed)
-    places = range(len(tokens) - size + 1)
-    starts = draw.sample(places, min(_PROMPTS, len(places)))
-    return [tokens[start : start + size] for start in starts]
 
 
 def _without(workload: Workload, load: LoadSpec, why: Absent) -> list[Metric]:
