@@ -6,6 +6,7 @@ import hashlib
 import re
 
 RECORD = "run.json"
+PAIR = "pair.json"
 JOURNAL = "journal.jsonl"
 SAMPLES = "samples"
 RAW = "raw"

@@ -24,7 +24,6 @@ from slmbench.store import layout, tables
 from slmbench.store.journal import read_events
 from slmbench.store.writer import RunWriter
 
-PAIR = "pair.json"
 _TURNS = f"{layout.RAW}/turns.parquet"
 
 
@@ -35,7 +34,7 @@ class PairWriter(RunWriter):
         """Replace ``pair.json``."""
         data = tables.clean(record.model_dump(mode="json"))
         text = json.dumps(data, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
-        self._replace(PAIR, lambda file: file.write(text.encode()))
+        self._replace(layout.PAIR, lambda file: file.write(text.encode()))
 
     def add_turn(self, turn: Turn) -> None:
         """Journal one turn; it survives any crash after this returns."""
@@ -72,15 +71,16 @@ def open_pair(location: str) -> StoredPair:
     """
     fs, root = _open(location)
     try:
-        raw = json.loads(fs.cat_file(f"{root}/{PAIR}"))
+        raw = json.loads(fs.cat_file(f"{root}/{layout.PAIR}"))
     except FileNotFoundError as error:
-        raise RecordError(f"No pair at '{location}': it has no {PAIR}.") from error
+        raise RecordError(f"No pair at '{location}': it has no {layout.PAIR}.") from error
     except (OSError, ValueError) as error:
-        raise RecordError(f"'{location}/{PAIR}' cannot be read: {error}.") from error
+        raise RecordError(f"'{location}/{layout.PAIR}' cannot be read: {error}.") from error
     version = raw.get("pair_version") if isinstance(raw, dict) else None
     if version != PAIR_VERSION:
         raise RecordError(
-            f"'{location}/{PAIR}' has pair version {version}, this slmbench reads {PAIR_VERSION}."
+            f"'{location}/{layout.PAIR}' has pair version {version}, this slmbench reads "
+            f"{PAIR_VERSION}."
         )
     try:
         record = PairRecord.model_validate(raw)
@@ -98,13 +98,15 @@ def find_pair(reference: str, store: str) -> StoredPair:
         RecordError: nothing fits, or an id's start fits several.
     """
     fs, root = _open(reference)
-    if fs.exists(f"{root}/{PAIR}"):
+    if fs.exists(f"{root}/{layout.PAIR}"):
         return open_pair(reference)
     fs, root = _open(store)
     entries = fs.ls(root, detail=False) if fs.exists(root) else []
     names = sorted({str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in entries})
     pairs = [
-        name for name in names if name.startswith(reference) and fs.exists(f"{root}/{name}/{PAIR}")
+        name
+        for name in names
+        if name.startswith(reference) and fs.exists(f"{root}/{name}/{layout.PAIR}")
     ]
     if len(pairs) != 1:
         found = f"fits {len(pairs)} pairs" if pairs else "is no pair"

@@ -158,6 +158,12 @@ def find_run(reference: str, store: str) -> StoredRun:
         return open_run(reference)
     if "://" in reference:
         return _only(list_runs(reference), reference)
+    for folder in (Path(reference), Path(store, reference)):
+        if (folder / layout.PAIR).is_file():
+            raise RecordError(
+                f"'{reference}' is a pair of models measured in turns, not a run: see it with "
+                f"'slmbench ab {folder}'."
+            )
     # A folder that happens to have a model's name is taken for a store only where it holds runs.
     inside = scan_runs(reference) if Path(reference).is_dir() else []
     if inside:

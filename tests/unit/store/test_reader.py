@@ -55,6 +55,16 @@ def test_a_run_is_found_by_its_folder(store: str) -> None:
         assert find_run(reference, "no such store").record.run_id == IDS[1]
 
 
+def test_a_pair_is_not_taken_for_a_run_and_the_error_says_how_to_see_it(store: str) -> None:
+    name = "20260104T000000.000001-ab-pico-nano-dddddd"
+    (Path(store) / name).mkdir()
+    (Path(store) / name / "pair.json").write_text("{}")
+    for reference, where in ((name, store), (f"{store}/{name}", "no such store")):
+        with pytest.raises(RecordError, match=f"measured in turns.*slmbench ab {store}/{name}"):
+            find_run(reference, where)
+    assert len(list_runs(store)) == 3
+
+
 def test_a_store_of_one_run_names_it(store: str, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (Path(store) / IDS[1]).rename(tmp_path / "one" / IDS[1])
