@@ -12,12 +12,12 @@ from slmbench.analyse.comparability import RESOURCE_SUITES
 from slmbench.analyse.data import Items, MetricOf, Pair
 from slmbench.schema.record import Aggregation
 from slmbench.stats.difference import Difference, unknown_spread
-from slmbench.stats.interval import quantile_interval
 from slmbench.stats.paired import (
     difference_of_intervals,
     paired_difference,
     unpaired_difference,
 )
+from slmbench.stats.quantiles import quantile_interval
 from slmbench.stats.resampled_difference import (
     paired_statistic_difference,
     unpaired_statistic_difference,

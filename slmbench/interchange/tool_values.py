@@ -14,7 +14,8 @@ from slmbench.interchange.kept_json import keep_json
 from slmbench.schema.base import Absent, Interval, Measured, Measurement
 from slmbench.schema.record import Aggregation, Metric
 from slmbench.stats.grouped import grouped_quantile_interval, readings_needed
-from slmbench.stats.interval import mean_interval, quantile_interval
+from slmbench.stats.interval import mean_interval
+from slmbench.stats.quantiles import quantile_interval
 from slmbench.store.layout import slug
 
 #: No time, rate, size or energy of ours is beyond it, and the squares of such values stay finite.

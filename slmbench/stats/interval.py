@@ -18,7 +18,8 @@ from slmbench.stats.clusters import (
     jackknife_error,
     jackknife_freedom,
 )
-from slmbench.stats.laws import binomial_cdfs, normal_quantile, t_quantile
+from slmbench.stats.laws import normal_quantile, t_quantile
+from slmbench.stats.quantiles import serial_quantile_interval
 
 __all__ = [
     "Clusters",
@@ -29,7 +30,6 @@ __all__ = [
     "degrees_of_freedom",
     "mean_interval",
     "measured",
-    "quantile_interval",
     "wilson",
 ]
 
@@ -106,31 +106,6 @@ def _rests_on(count: int, df: float) -> str:
     return f"{count} clusters, {df:.1f} df"
 
 
-def quantile_interval(
-    values: Sequence[float] | np.ndarray, q: float, level: float = 0.95
-) -> Interval | None:
-    """Return the order statistics that bracket a quantile, or None where n is too small for it.
-
-    The number of values below the quantile is binomial(n, q) whatever the distribution
-    (Conover 1999, "Practical nonparametric statistics", section 3.2), so coverage is at least
-    ``level``; p99 needs hundreds of values, the median six.
-    """
-    if not 0.0 < q < 1.0:
-        raise ValueError(f"{q} is not a quantile between 0 and 1")
-    array = np.sort(_finite(values))
-    n, tail = array.size, (1.0 - level) / 2.0
-    if n < 2:
-        return None
-    below = binomial_cdfs(n, q)  # below[k] = P(at most k values lie below)
-    lower = int(np.searchsorted(below, tail, side="right"))  # 1-based rank; 0: there is none
-    upper = int(np.searchsorted(below, 1.0 - tail, side="left")) + 1
-    if lower < 1 or upper > n:
-        return None
-    value = float(np.quantile(array, q))
-    low, high = min(float(array[lower - 1]), value), max(float(array[upper - 1]), value)
-    return Interval(low=low, high=high, level=level, method="order statistics")
-
-
 def degrees_of_freedom(interval: Interval, n: int) -> float | None:
     """Return those that an interval of ``n`` items rests on, as its method says; None: normal."""
     told = re.search(r"(\d+\.\d) df", interval.method)
@@ -178,7 +153,8 @@ def aggregate_interval(
 
     The likelihood kinds are intervals of the mean log-likelihood, or of the ratio linearised by
     the delta method (Cochran 1977, "Sampling techniques", section 6.4), carried through exp.
-    Quantiles treat items as independent. None for ``other`` and for fewer than two scores.
+    Quantiles take the samples to stand in the order of time. None for ``other`` and for fewer than
+    two scores.
     """
     scores, weights, clusters = _columns(aggregation, samples)
     if len(scores) < 2 or aggregation.kind == "other":
@@ -186,7 +162,7 @@ def aggregate_interval(
     if aggregation.kind == "mean":
         return mean_interval(scores, clusters, level)
     if aggregation.kind in ("median", "quantile"):
-        return quantile_interval(scores, _quantile_of(aggregation), level)
+        return serial_quantile_interval(scores, _quantile_of(aggregation), level)
     array = _finite(scores)
     if aggregation.kind != "perplexity":
         weight = _finite(weights)

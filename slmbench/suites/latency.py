@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+
+import numpy as np
 
 from slmbench.ports import Backend, Context
 from slmbench.schema.base import Absent, Measured, Measurement
@@ -10,6 +13,7 @@ from slmbench.schema.plan import Job
 from slmbench.schema.record import Aggregation, Fingerprints, JobResult, Metric, Sample
 from slmbench.stats.grouped import FEWEST_GROUPS, grouped_quantile_interval, readings_needed
 from slmbench.stats.interval import aggregate_scores, measured
+from slmbench.stats.serial import block_length
 from slmbench.stats.warm_up import RULE
 from slmbench.suites.process_age import process_age
 from slmbench.suites.taskfile import task_hash, text_hash
@@ -137,7 +141,7 @@ def _metrics(
 
 def _gap_metrics(workload: Workload, rounds: Rounds, source: str) -> list[Metric]:
     """Return the quantiles of all gaps between tokens; gaps of one round move together."""
-    groups = [each.gaps_s for each in rounds.counted]
+    groups = _alike([each.gaps_s for each in rounds.counted])
     gaps = [gap for group in groups for gap in group]
     found = []
     for q in (None, *_QUANTILES):
@@ -147,7 +151,7 @@ def _gap_metrics(workload: Workload, rounds: Rounds, source: str) -> list[Metric
         if q is not None and len(gaps) < readings_needed(q):
             value = _too_few(q, len(gaps), "gaps between tokens")
         elif q is not None and interval is None:
-            value = _too_few(q, len(groups), "rounds", FEWEST_GROUPS)
+            value = _too_few(q, len(rounds.counted), "rounds", FEWEST_GROUPS)
         else:
             value = Measured(
                 value=aggregate_scores(rule, gaps, []) or 0.0,
@@ -155,11 +159,22 @@ def _gap_metrics(workload: Workload, rounds: Rounds, source: str) -> list[Metric
                 n=len(gaps),
                 interval=interval,
                 how="clock",
-                source=f"{source}; gaps of {len(groups)} rounds pooled",
+                source=f"{source}; gaps of {len(rounds.counted)} rounds pooled",
             )
         # The gaps are in raw and no sample's score, so that nothing can draw them as if they were.
         found.append(_metric(workload, "itl_s", value, rule, True, is_sampled=False))
     return found
+
+
+def _alike(rounds: list[list[float]]) -> list[list[float]]:
+    """Return the gaps of rounds, those of neighbours together where they tell of each other."""
+    means = [float(np.mean(gaps)) if gaps else 0.0 for gaps in rounds]
+    count = len(rounds) // block_length(np.array(means))
+    bounds = np.linspace(0, len(rounds), count + 1).round().astype(int)
+    return [
+        [gap for gaps in rounds[first:last] for gap in gaps]
+        for first, last in itertools.pairwise(bounds)
+    ]
 
 
 def _too_few(q: float, count: int, what: str, needed: int | None = None) -> Absent:

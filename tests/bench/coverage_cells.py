@@ -14,8 +14,9 @@ from slmbench.schema.base import Absent, Interval
 from slmbench.stats.correlation import correlations
 from slmbench.stats.difference import Difference
 from slmbench.stats.grouped import grouped_quantile_interval, rate_interval
-from slmbench.stats.interval import mean_interval, quantile_interval, wilson
+from slmbench.stats.interval import mean_interval, wilson
 from slmbench.stats.paired import paired_difference, unpaired_difference
+from slmbench.stats.quantiles import quantile_interval
 from slmbench.stats.rank_sum import pair_share, share_interval
 from slmbench.stats.resample import bootstrap_interval
 from slmbench.stats.resampled_difference import (

@@ -31,7 +31,7 @@ from slmbench.ports import Sampling
 from slmbench.reference.to_gguf import convert
 from slmbench.resources import reference_dir
 from slmbench.schema.model_spec import ModelSpec
-from slmbench.stats.interval import quantile_interval
+from slmbench.stats.quantiles import quantile_interval
 from tests.bench.turns import Turns
 
 #: (seconds to the first token, seconds for each further one; NaN where there is none)

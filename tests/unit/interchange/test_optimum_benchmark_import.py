@@ -15,7 +15,7 @@ from slmbench.errors import InputError
 from slmbench.interchange.importing import ImportFile
 from slmbench.interchange.optimum_benchmark import part_of, recognises
 from slmbench.schema.base import Absent
-from slmbench.stats.interval import quantile_interval
+from slmbench.stats.quantiles import quantile_interval
 
 FORM = "optimum-benchmark"
 WRITTEN = FILES / "optimum_benchmark.json"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slmbench.stats.grouped import grouped_quantile_interval, rate_interval, readings_needed
-from slmbench.stats.interval import quantile_interval
+from slmbench.stats.quantiles import quantile_interval
 
 TIMES = st.floats(min_value=0, max_value=1e3)
 

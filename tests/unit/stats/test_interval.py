@@ -18,9 +18,9 @@ from slmbench.stats.interval import (
     clustered_standard_error,
     mean_interval,
     measured,
-    quantile_interval,
     wilson,
 )
+from slmbench.stats.quantiles import quantile_interval
 from slmbench.stats.resample import bootstrap_interval
 
 reals = st.floats(-1e6, 1e6, allow_nan=False, allow_infinity=False)
