@@ -18,14 +18,15 @@ _KEPT_JOBS = 64
 
 
 def board_of_stores(
-    stores: Sequence[str], title: str = "Model leaderboard", *, join: bool = False
+    stores: Sequence[str], title: str = "Model leaderboard", *, join: bool = True
 ) -> Board:
     """Return the leaderboard of every run in the stores.
 
     Args:
         stores: folders or URLs, each a store or a single run.
         title: of the page.
-        join: put a model's runs from all origins into one row for each machine.
+        join: put a model's runs from all origins into one row for each machine; otherwise each
+            row is one run.
 
     Raises:
         RecordError: there is no such store, or a record or its samples are damaged.
@@ -34,7 +35,7 @@ def board_of_stores(
 
 
 def board_of(
-    runs: Sequence[StoredRun], title: str = "Model leaderboard", *, join: bool = False
+    runs: Sequence[StoredRun], title: str = "Model leaderboard", *, join: bool = True
 ) -> Board:
     """Return the leaderboard of stored runs; see `board_of_stores`."""
     with no_collection():

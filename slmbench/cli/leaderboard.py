@@ -29,14 +29,14 @@ def command(
         list[str] | None, typer.Option(help="A further device (YAML); may come again.")
     ] = None,
     join: Annotated[
-        bool, typer.Option("--join", help="One row for each model on a machine, of all its runs.")
-    ] = False,
+        bool, typer.Option(help="Take a model's numbers from all its runs; else from its newest.")
+    ] = True,
 ) -> None:
     """Write one self-contained HTML page: table, trade-off picture, budgets, a recommendation.
 
-    With --join a row takes what its newest run lacks from older and imported runs of the same
-    model; the page marks each number's origin. Runs whose weights, quantization or machine differ,
-    and those that one source lists beside each other, stay apart, and the page says why.
+    A row takes what its newest run lacks from older and imported runs of the same model, unless
+    --no-join; the page marks each number's origin. Runs whose weights, quantization or machine
+    differ, and those that one source lists beside each other, stay apart, and the page says why.
 
     Examples:
 
@@ -44,7 +44,7 @@ def command(
 
       slmbench leaderboard runs other-runs -o leaderboard --pictures
 
-      slmbench leaderboard runs imported --join
+      slmbench leaderboard runs imported --no-join
     """
     devices = device_presets(device_profile or [])
     with no_collection():
@@ -60,9 +60,13 @@ def command(
 
 def _tell_apart(shown: Board) -> None:
     """Say what a joined board put into one row, and what it could not."""
+    lines = [note for note in shown.notes if note.startswith(NOT_JOINED)]
     mixed = sum(len(row.origins) > 1 for row in shown.rows)
-    text = f"Joined: {mixed} of {len(shown.rows)} rows hold numbers of several sources."
-    for line in (text, *(note for note in shown.notes if note.startswith(NOT_JOINED))):
+    if mixed:
+        lines.insert(
+            0, f"Joined: {mixed} of {len(shown.rows)} rows hold numbers of several sources."
+        )
+    for line in lines:
         stderr.print(line, markup=False, soft_wrap=True)
 
 

@@ -59,17 +59,17 @@ def test_join_makes_one_row_of_a_model_and_says_what_it_refuses(
         elsewhere("b", 0.6, quantization="q4_0"), elsewhere("one/c", 0.1),
         elsewhere("two/c", 0.2), speed("c"),
     )  # fmt: skip
-    assert dispatch(["leaderboard", store, "-o", str(tmp_path / "page"), "--join"]) == 0
+    assert dispatch(["leaderboard", store, "-o", str(tmp_path / "page")]) == 0
     told = " ".join(capsys.readouterr().err.split())
     assert "Joined: 1 of 6 rows hold numbers of several sources." in told
     assert "Not joined with the other rows of the model: b (lm-eval 0.4.3" in told
     assert "(other quantization)" in told and "(it could be one/c or two/c)" in told
     page = (tmp_path / "page" / "index.html").read_text("utf-8")
     assert "Not joined with the other rows" in page and "other quantization" in page
-    assert dispatch(["leaderboard", store, "-o", str(tmp_path / "page")]) == 0
-    assert "Joined" not in capsys.readouterr().err
-    assert len(board_of_stores([store]).rows) == 7
-    assert len(board_of_stores([store], join=True).rows) == 6
+    assert dispatch(["leaderboard", store, "-o", str(tmp_path / "page"), "--no-join"]) == 0
+    assert "oined" not in capsys.readouterr().err
+    assert len(board_of_stores([store], join=False).rows) == 7
+    assert len(board_of_stores([store]).rows) == 6
 
 
 def test_the_page_and_the_recommendation_rank_by_the_same_items(
