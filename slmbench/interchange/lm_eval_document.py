@@ -11,7 +11,9 @@ from typing import Any
 from slmbench.interchange.imported_record import UNKNOWN_TIME, ImportedHost, ImportedModel
 from slmbench.interchange.importing import ImportFile
 from slmbench.interchange.kept_json import keep_json
+from slmbench.interchange.lm_eval_counts import limit_of
 from slmbench.interchange.lm_eval_samples import date_of
+from slmbench.schema.record import RunRecord
 
 #: The tables of a results file that hold one entry for each task or group.
 PER_TASK = (
@@ -144,6 +146,27 @@ def host_of(document: Mapping[str, Any], version: str) -> ImportedHost:
         hardware={key: text for key, text in hardware.items() if text},
         software={key: text for key, text in software.items() if text},
     )
+
+
+def asked_as(record: RunRecord, document: Mapping[str, Any]) -> RunRecord:
+    """Return a run whose spec says how lm-eval was asked, as far as the document tells.
+
+    Its id stays: the file's hash is in it. Of lm-eval's four seeds the one of the few-shot examples
+    counts, since it changes what is asked.
+    """
+    config = _config(document)
+    seeds = (config.get("fewshot_seed"), config.get("random_seed"))
+    turns = document.get("fewshot_as_multiturn")
+    told = {
+        "limit": limit_of(document),
+        "seed": next((each for each in seeds if type(each) is int and 0 <= each < 2**53), None),
+        "system_instruction": _text(document.get("system_instruction")) or None,
+        "fewshot_as_multiturn": turns if isinstance(turns, bool) else None,
+    }
+    if not record.spec.apply_chat_template:
+        del told["fewshot_as_multiturn"]
+    known = {key: value for key, value in told.items() if value is not None}
+    return record.model_copy(update={"spec": record.spec.model_copy(update=known)})
 
 
 def _given_name(document: Mapping[str, Any]) -> str | None:

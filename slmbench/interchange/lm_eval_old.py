@@ -11,8 +11,14 @@ from typing import Any
 from slmbench.errors import InputError
 from slmbench.interchange.imported_record import UNKNOWN_TIME, ImportedHost, imported_record
 from slmbench.interchange.importing import ImportedRun, ImportFile
-from slmbench.interchange.lm_eval_document import created_of, file_details, model_of, task_details
-from slmbench.interchange.lm_eval_entry import SUITE, Asked, is_number, metrics_of, old_figures
+from slmbench.interchange.lm_eval_counts import cut_to
+from slmbench.interchange.lm_eval_document import (
+    created_of,
+    file_details,
+    model_of,
+    task_details,
+)
+from slmbench.interchange.lm_eval_entry import SUITE, Asked, metrics_of, old_figures
 from slmbench.schema.record import Fingerprints, JobRecord, Origin
 from slmbench.suites.taskfile import text_hash
 
@@ -58,27 +64,26 @@ def read(file: ImportFile) -> list[ImportedRun]:
         ImportedHost(software={"lm-eval": "before 0.4"}),
         _fewshot(document),
     )
-    return [ImportedRun(record)]
+    return [ImportedRun(asked_as(record, document))]
 
 
 def _job(task: str, document: Mapping[str, Any]) -> JobRecord:
     found = old_figures(document["results"][task])
     version = document["versions"].get(task)
-    limit = _config(document).get("limit")
-    limited = int(limit) if is_number(limit) and limit >= 1 else None
     asked = Asked(how=f"imported: {_TOOL}", n=None)
     fingerprint = ""
     if version is not None:
         shots = _config(document).get("num_fewshot")
         fingerprint = text_hash(task, _TOOL, repr(version), repr(shots))
+    metrics = metrics_of(task, found, asked)
     return JobRecord(
         job_id=f"{SUITE}/{task}",
         suite=SUITE,
         task=task,
         status="done",
-        limit_items=limited,
+        limit_items=cut_to(document, task, metrics),
         fingerprints=Fingerprints(task=fingerprint, scorer=_TOOL),
-        metrics=tuple(metrics_of(task, found, asked)),
+        metrics=tuple(metrics),
         details={"lm_eval": task_details(document, task)},
     )
 

@@ -8,7 +8,7 @@ the document itself holds are read too.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from slmbench.errors import InputError
 from slmbench.interchange.imported_record import imported_record
 from slmbench.interchange.importing import ImportedRun, ImportFile
 from slmbench.interchange.kept_json import keep_json
+from slmbench.interchange.lm_eval_counts import below, cut_to, items, members, table_of
 from slmbench.interchange.lm_eval_document import (
     PER_TASK,
+    asked_as,
     created_of,
     file_details,
     host_of,
@@ -117,7 +119,7 @@ def read(file: ImportFile) -> list[ImportedRun]:
         host_of(document, version),
         _common_fewshot(document),
     )
-    return [ImportedRun(record, samples, raw)]
+    return [ImportedRun(asked_as(record, document), samples, raw)]
 
 
 def _samples_with(file: ImportFile, document: Mapping[str, Any]) -> list[SampleRows]:
@@ -169,18 +171,15 @@ def _job(
     task: str, document: Mapping[str, Any], version: str, table: SampleRows | None
 ) -> tuple[JobRecord, list[Sample]]:
     found = figures(document["results"][task])
-    counts = _table(document, "n-samples").get(task)
-    n, limited = _items(document, task), None
-    if isinstance(counts, dict) and counts.get("effective") != counts.get("original"):
-        limited = n
+    n = items(document, task)
     rules = _rules(document, task)
-    directions = _table(document, "higher_is_better").get(task)
+    directions = table_of(document, "higher_is_better").get(task)
     asked = Asked(
         how=f"imported: lm-eval {version}",
         n=n,
         rules=rules,
         directions=directions if isinstance(directions, dict) else {},
-        is_group=bool(_members(document, task)),
+        is_group=bool(members(document, task)),
     )
     metrics = metrics_of(task, found, asked)
     samples: list[Sample] = []
@@ -192,7 +191,7 @@ def _job(
         suite=SUITE,
         task=task,
         status="done",
-        limit_items=limited,
+        limit_items=cut_to(document, task, metrics),
         sample_count=len(samples),
         unscored_count=sum(sample.status == "unscored" for sample in samples),
         fingerprints=Fingerprints(
@@ -222,40 +221,9 @@ def _with_remarks(jobs: Sequence[JobRecord], document: Mapping[str, Any]) -> lis
     return [jobs[0].model_copy(update={"notes": (*jobs[0].notes, remark)}), *jobs[1:]]
 
 
-def _table(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    return document.get(key) or {}
-
-
-def _members(document: Mapping[str, Any], task: str) -> list[str]:
-    """Return the tasks and groups right under a group; none for a task."""
-    given = _table(document, "group_subtasks").get(task)
-    return [each for each in given if isinstance(each, str)] if isinstance(given, list) else []
-
-
-def _below(document: Mapping[str, Any], task: str, above: tuple[str, ...] = ()) -> Iterator[str]:
-    """Yield a task, or a group and all that it sums up; a group within itself only once."""
-    yield task
-    for member in _members(document, task):
-        if member not in (*above, task):
-            yield from _below(document, member, (*above, task))
-
-
-def _items(document: Mapping[str, Any], task: str) -> int | None:
-    """Return how many items were asked, of a group those of all its tasks."""
-    counts = _table(document, "n-samples")
-    names = [name for name in dict.fromkeys(_below(document, task)) if not _members(document, name)]
-    found = [
-        counts[name].get("effective") if isinstance(counts.get(name), dict) else None
-        for name in names
-    ]
-    known = [each for each in found if isinstance(each, int) and not isinstance(each, bool)]
-    total = sum(known)
-    return total if len(known) == len(names) and 0 < total < 2**53 else None
-
-
 def _rules(document: Mapping[str, Any], task: str) -> dict[str, str]:
     """Return metric -> lm-eval's aggregation, as far as the task's configuration names it."""
-    config = _table(document, "configs").get(task)
+    config = table_of(document, "configs").get(task)
     return rules_of(config.get("metric_list") if isinstance(config, dict) else None)
 
 
@@ -265,16 +233,16 @@ def _fingerprint(document: Mapping[str, Any], task: str, version: str) -> str:
     With lm-eval's version it is that of an own run of the same stock task; without it the task's
     definition, as the file has it, stands for the version.
     """
-    names = set(_below(document, task))
-    versions = {name: each for name, each in sorted(_table(document, "versions").items())
+    names = set(below(document, task))
+    versions = {name: each for name, each in sorted(table_of(document, "versions").items())
                 if name in names}  # fmt: skip
-    shots = {name: each for name, each in sorted(_table(document, "n-shot").items())
+    shots = {name: each for name, each in sorted(table_of(document, "n-shot").items())
              if name in names}  # fmt: skip
     if not versions:
         return ""
     if version != _SOME_VERSION:
         return text_hash(task, version, repr(versions), repr(shots))
-    configs = _table(document, "configs")
+    configs = table_of(document, "configs")
     definitions = {
         name: {key: config[key] for key in _DEFINITION if key in config}
         for name in sorted(names)
@@ -286,7 +254,7 @@ def _fingerprint(document: Mapping[str, Any], task: str, version: str) -> str:
 
 def _common_fewshot(document: Mapping[str, Any]) -> int | None:
     """Return the few-shot count, where all tasks share one."""
-    found = list(_table(document, "n-shot").values()) or [document.get("num_fewshot")]
+    found = list(table_of(document, "n-shot").values()) or [document.get("num_fewshot")]
     first = found[0]
     same = all(each == first for each in found)
     return first if same and type(first) is int and 0 <= first < 10**6 else None

@@ -34,7 +34,7 @@ _CO2_RULE = "the board's estimate: evaluation time x 5.6 kW x 269.8 g/kWh"
 _AVERAGE = "Average ⬆️"
 _CO2 = "CO₂ cost (kg)"
 _SIZE = "#Params (B)"
-#: A page's link to the model, and a number of the row: neither is a result.
+#: A number of the row, and a page's link to the model by its name: neither is a result.
 _NOT_RESULTS = ("", "Model")
 #: Where neither a row nor the file's name gives a day: the day that the board opened.
 _OPENED_V1, _OPENED_V2 = "2023-05-08", "2024-06-26"
@@ -192,11 +192,14 @@ def _carbon(row: Mapping[str, str], where: str) -> JobRecord:
 
 def _whole_row(row: Mapping[str, str], line: int, path: str, average: Measurement) -> JobRecord:
     """Return the job of the board's own mean; all other columns of the row stay in its details."""
-    rest = {name: text for name, text in row.items() if name not in _NOT_RESULTS}
+    # The link of a model that the board flagged goes on to the discussion of why.
+    flagged = row.get("Flagged") == "True"
+    left_out = _NOT_RESULTS[:1] if flagged else _NOT_RESULTS
+    rest = {name: text for name, text in row.items() if name not in left_out}
+    notes = ("the board flagged this model: see its link in the row",) if flagged else ()
     _, task, _ = path.split("/")
-    return Job(
-        "accuracy", task, [metric(path, average, True)], "", (), {"row": rest, "line": line}
-    ).record()
+    details = {"row": rest, "line": line}
+    return Job("accuracy", task, [metric(path, average, True)], "", notes, details).record()
 
 
 def _scored(value: float | None, source: str) -> Measurement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +51,16 @@ def read_files(paths: Sequence[str], form: str | None = None) -> ReadFiles:
             runs.update({run.record.run_id: run for run in importer(name).read(whole)})
     if not runs:
         raise InputError(f"No file of a known format in {', '.join(paths)}. {_known()}")
-    return ReadFiles(tuple(runs.values()), tuple(passed_over))
+    # A table beside the results, of the models' sizes say, was read with them.
+    read = {digest for run in runs.values() for digest in _digests(run)}
+    return ReadFiles(
+        tuple(runs.values()),
+        tuple(path for path in passed_over if ImportFile(path).sha256 not in read),
+    )
+
+
+def _digests(run: ImportedRun) -> Iterable[str]:
+    return () if run.record.origin is None else run.record.origin.files.values()
 
 
 def _files(paths: Sequence[str]) -> list[tuple[Path, bool]]:
