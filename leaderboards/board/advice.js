@@ -37,7 +37,7 @@ function answer({ best, ties, unsure, apart, close, hosts }) {
   }
   for (const column of close) facts.push(`Its ${nameOf(column)} meets the budget, but the interval reaches over it.`);
   if (hosts > 1 && [...state.budgets.keys()].some((id) => columnOf(id).host)) {
-    facts.push("The numbers come from different machines: a budget of time or energy holds on the machine it was measured on.");
+    facts.push("The numbers come from different machines or settings: a budget of time or energy holds only where it was measured.");
   }
   return [verdict, make("p", { class: "why" }, facts.join(" "))];
 }

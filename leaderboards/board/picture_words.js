@@ -15,7 +15,7 @@ function drawLegend(points, x, y, rows) {
   }
   const groups = new Set(points.map((point) => point.group)).size;
   if (groups > 1) {
-    parts.push(make("span", {}, `${groups} machines: models of different machines are not held against each other, each machine has its own front`));
+    parts.push(make("span", {}, `${groups} machines or settings: models of different ones are not held against each other, each has its own front`));
   }
   if (rows.some((row) => !spreadKnown(x, row) || !spreadKnown(y, row))) {
     parts.push(make("span", {}, "some numbers have no interval: how far they are from the others is not known"));

@@ -85,7 +85,7 @@ function headTip(column) {
     1: "Higher is better.", "-1": "Lower is better.", 0: "Neither direction is better.",
   }[column.better];
   return [pathOf(column), meaning, ...lineOf("Scored by ", column.scorer), ...lineOf("", column.note),
-    ...(column.host ? ["Belongs to a model on a machine: ranked within each machine only."] : []),
+    ...(column.host ? ["Belongs to a model on a machine, in its setting: ranked within each machine and setting only."] : []),
   ].join("\n");
 }
 

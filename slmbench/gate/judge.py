@@ -9,6 +9,7 @@ from slmbench.errors import InputError
 from slmbench.gate.absolute import judge_limit
 from slmbench.gate.completeness import is_interval, refusal, refuse, unfinished, with_gaps
 from slmbench.gate.family import Evidence, early_evidence, settle_families
+from slmbench.gate.host import on_equal_host
 from slmbench.gate.relative import Claim, judge_claim
 from slmbench.gate.sequential import Early
 from slmbench.gate.targets import Target, find_targets, matches
@@ -136,7 +137,7 @@ def _claim(rule: Rule, target: Target, against: _Against) -> Claim | RuleVerdict
     if old.value.interval is not None and not is_interval(old.value.interval):
         reason = "the baseline's interval is none: its record is damaged"
         return refuse(rule, target, "NOT_COMPARABLE", reason)
-    return Claim(row, old, target.metric)
+    return Claim(row, old, target.metric, on_equal_host(row, target))
 
 
 def _settle(verdict: RuleVerdict, policy: Policy, today: date, missing: bool) -> RuleVerdict:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from slmbench.errors import InputError
 from slmbench.gate.family import Adjusted, Evidence, settle_families
+from slmbench.gate.host import EqualHost
 from slmbench.gate.quantities import in_metric_unit
 from slmbench.schema.base import Measured
 from slmbench.schema.finding import CompareRow
@@ -22,11 +23,15 @@ from slmbench.units import format_value
 
 @dataclass(frozen=True)
 class Claim:
-    """One metric to hold against its baseline; all three are about the same metric."""
+    """One metric to hold against its baseline; all are about the same metric.
+
+    A verdict must hold for ``row`` and, where it is known, on an ``equal_host`` too.
+    """
 
     row: CompareRow
     baseline: Metric
     candidate: Metric
+    equal_host: EqualHost | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,18 @@ def judge_claim(rule: Rule, claim: Claim) -> Evidence:
         InputError: a metric has no direction, so "worse" means nothing.
     """
     test = _prepare(rule, claim)
+    if claim.equal_host is not None:
+        other = _prepare(rule, replace(claim, row=claim.equal_host.row))
+        test = replace(
+            test,
+            p_kept=_larger(test.p_kept, other.p_kept),
+            p_broken=_larger(test.p_broken, other.p_broken),
+        )
     return Evidence(rule.family, test.p_kept, test.p_broken, partial(_verdict, rule, test))
+
+
+def _larger(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else max(one, other)
 
 
 def judge_family(rule: Rule, claims: Sequence[Claim], alpha: float) -> list[RuleVerdict]:
@@ -215,7 +231,8 @@ def _sentence(verdict: VerdictKind, test: _Test, limit: str, adjusted: Adjusted 
     seen = ""
     if row.detectable is not None:
         seen = f" The data would show a true difference of {format_value(row.detectable, unit)}."
+    host = "" if test.claim.equal_host is None else test.claim.equal_host.words
     why = f"at alpha {adjusted.alpha:g}"
     if adjusted.tests > 1:
         why += f" among {adjusted.tests} tests"
-    return f"{facts}: whether it is {limit} cannot be told {why}.{seen}"
+    return f"{facts}: whether it is {limit} cannot be told {why}.{seen}{host}"

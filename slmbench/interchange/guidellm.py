@@ -27,7 +27,7 @@ from slmbench.interchange.imported_record import (
     imported_record,
 )
 from slmbench.interchange.importing import ImportedRun, ImportFile
-from slmbench.interchange.request_series import samples_of
+from slmbench.interchange.request_series import STARTS, samples_of, starts_of
 from slmbench.interchange.tool_values import (
     Place,
     amount,
@@ -36,6 +36,7 @@ from slmbench.interchange.tool_values import (
     count,
     kept,
     table,
+    tables,
     task_name,
     text,
     utc_time,
@@ -46,8 +47,8 @@ FORM = "guidellm"
 _KIND = "generative_benchmark"
 #: ``metadata.version`` -> which guidellm writes it, for those that do not say.
 _GENERATIONS = {None: "0.2 or 0.3", 1: "0.4 to 0.6", 2: "0.7 or later"}
-#: What samples hold already.
-_IN_SAMPLES = "requests"
+#: What samples hold already, where the file has every request.
+_IN_SAMPLES = ("successful", "errored")
 
 
 def recognises(file: ImportFile) -> bool:
@@ -94,7 +95,9 @@ def read(file: ImportFile) -> list[ImportedRun]:
         min((each.created for each in benchmarks if each.created), default=UNKNOWN_TIME),
         _host(document, told),
     )
-    return [ImportedRun(record, samples)]
+    starts = [row for each in benchmarks for row in starts_of(each.requests, each.name)]
+    raw = {jobs[0].job_id: {STARTS: starts}} if starts else {}
+    return [ImportedRun(record, samples, raw)]
 
 
 def _document(file: ImportFile) -> Mapping[str, Any]:
@@ -158,10 +161,7 @@ def _job(
         metrics += job_metrics(staged, each)
         samples += samples_of(each.requests, prefix, f"{FORM} {place.task}")
         notes += each.notes
-    kept_entries = [
-        kept({key: value for key, value in each.entry.items() if key != _IN_SAMPLES})
-        for each in chosen
-    ]
+    kept_entries = [kept(_rest(each)) for each in chosen]
     rest = {key: kept(value) for key, value in document.items() if key != "benchmarks"}
     failed = [each for each in samples if each.status == "failed"]
     job = JobRecord(
@@ -177,6 +177,24 @@ def _job(
         details={FORM: {**rest, "benchmarks": kept_entries}},
     )
     return job, samples
+
+
+def _rest(benchmark: Benchmark) -> dict[str, Any]:
+    """Return a benchmark's entry without the requests that are samples.
+
+    Of the others what was sent stays out: headers may be in it.
+    """
+    left_out = _IN_SAMPLES if benchmark.requests else ()
+    others = {
+        status: [
+            {key: value for key, value in each.items() if key != "request_args"}
+            for each in tables(found)
+        ]
+        for status, found in table(benchmark.entry.get("requests")).items()
+        if status not in left_out and found
+    }
+    rest = {key: value for key, value in benchmark.entry.items() if key != "requests"}
+    return {**rest, "requests": others} if others else rest
 
 
 def _asked(document: Mapping[str, Any], benchmark: Benchmark) -> str:

@@ -12,7 +12,8 @@ from slmbench.schema.record import Metric
 
 def table_of(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """Return a table of tasks, empty where the document has none."""
-    return document.get(key) or {}
+    found = document.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def members(document: Mapping[str, Any], task: str) -> list[str]:

@@ -13,6 +13,7 @@ from slmbench.interchange.imported_record import UNKNOWN_TIME, ImportedHost, imp
 from slmbench.interchange.importing import ImportedRun, ImportFile
 from slmbench.interchange.lm_eval_counts import cut_to
 from slmbench.interchange.lm_eval_document import (
+    asked_as,
     created_of,
     file_details,
     model_of,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from slmbench.interchange.tool_values import Place
 from slmbench.schema.base import Absent, Measurement
@@ -14,6 +15,8 @@ from slmbench.stats.interval import wilson
 
 #: Requests near in time move together, so intervals draw this many blocks of time.
 BLOCKS = 10
+#: The raw table of `starts_of`.
+STARTS = "request_starts"
 TIMES = ("ttft_s", "tpot_s", "e2e_s")
 #: Quantiles of a stage under load, and of one request at a time, as our own suites name them.
 LOAD_QUANTILES = (None, 0.9, 0.95, 0.99)
@@ -100,6 +103,20 @@ def samples_of(requests: Sequence[Request], prefix: str, asked: str) -> list[Sam
     blocks: Sequence[int | None] = [None] * len(requests) if found is None else found
     return [
         _sample(each, prefix, asked, block) for each, block in zip(requests, blocks, strict=True)
+    ]
+
+
+def starts_of(requests: Sequence[Request], stage: str) -> list[dict[str, Any]]:
+    """Return a row for each request whose start is known, for a raw table: samples hold no start.
+
+    Args:
+        requests: the requests of one stage.
+        stage: its name, since numbers begin anew in each.
+    """
+    return [
+        {"stage": stage, "request": each.number, "start_s": each.start_s}
+        for each in requests
+        if each.start_s is not None
     ]
 
 

@@ -24,12 +24,14 @@ from slmbench.interchange.importing import ImportedRun, ImportFile
 from slmbench.interchange.request_series import (
     LATENCY_QUANTILES,
     LOAD_QUANTILES,
+    STARTS,
     TIMES,
     Request,
     failed_share,
     gap_metrics,
     has_time,
     samples_of,
+    starts_of,
     time_metrics,
 )
 from slmbench.interchange.tool_values import (
@@ -53,8 +55,8 @@ _HOW = f"imported: {TOOL}"
 _KEYS = {"model_id", "date", "backend", "duration", "completed", "request_throughput"}
 #: Lists with an entry for each request; samples and raw tables hold what is in them.
 _LISTS = (
-    "input_lens", "output_lens", "ttfts", "itls", "latencies", "start_times", "queue_times",
-    "generated_texts", "errors",
+    "input_lens", "output_lens", "ttfts", "itls", "latencies", "start_times", "generated_texts",
+    "errors",
 )  # fmt: skip
 _NAMES = {"ttft_s": "ttft", "tpot_s": "tpot", "itl_s": "itl", "e2e_s": "e2el"}
 _RATES = {
@@ -118,7 +120,8 @@ def _run(file: ImportFile, document: Mapping[str, Any], where: str) -> ImportedR
         f"{name}={kept(document.get(name))}"[:60]
         for name in ("num_prompts", "request_rate", "burstiness", "max_concurrency")
     )
-    details = {key: kept(value) for key, value in document.items() if key not in _LISTS}
+    left_out = _LISTS if requests else ()
+    details = {key: kept(value) for key, value in document.items() if key not in left_out}
     places = [load, Place("latency", FORM, _HOW)] if is_alone else [load]
     jobs, samples = [], {}
     for place in places:
@@ -141,7 +144,10 @@ def _run(file: ImportFile, document: Mapping[str, Any], where: str) -> ImportedR
         jobs,
         _created(document["date"]),
     )
-    return ImportedRun(record, samples, {jobs[0].job_id: {"gaps": gaps}} if gaps else {})
+    raw = {"gaps": gaps, STARTS: starts_of(requests, stage)}
+    return ImportedRun(
+        record, samples, {jobs[0].job_id: {name: rows for name, rows in raw.items() if rows}}
+    )
 
 
 def _created(date: Any) -> str:

@@ -63,7 +63,7 @@ def run_view(
         facts=_facts(record),
         contents=tuple(contents),
         model=_model(record.model),
-        asked=(*_asked(record.spec), *_labels(report)),
+        asked=(*_asked(record), *_labels(report)),
         origin=origin,
         troubles=troubles,
         results=tuple((f"suite-{place}", _results(record, each))
@@ -123,7 +123,21 @@ def _model(model: ModelRecord) -> Words:
     return tuple((name, text) for name, text in found if text)
 
 
-def _asked(spec: RunSpec) -> Words:
+#: What files of other tools seldom say, and where it stands in a spec.
+_SELDOM_SAID = {
+    "items of each task": "limit",
+    "chat template": "apply_chat_template",
+    "seed": "seed",
+}
+
+
+def _asked(record: RunRecord) -> Words:
+    """Return what was asked for; of a run from elsewhere only what its files say."""
+    spec, silent = record.spec, set[str]()
+    if record.origin is not None:
+        usual = RunSpec(models=spec.models)
+        says = {name: getattr(spec, name) != getattr(usual, name) for name in _SELDOM_SAID.values()}
+        silent = {"cache", *(words for words, name in _SELDOM_SAID.items() if not says[name])}
     limit = spec.limit
     found = [
         ("suites", ", ".join(spec.suites)),
@@ -140,7 +154,7 @@ def _asked(spec: RunSpec) -> Words:
         model = getattr(spec, role)
         if model is not None:
             found.append((role, f"{model.label} ({model.backend}:{model.target})"))
-    return tuple(found)
+    return tuple(each for each in found if each[0] not in silent)
 
 
 def _labels(report: RunReport) -> Words:

@@ -74,6 +74,7 @@ class Latency:
             notes=rounds.notes,
             details={
                 "workload": workload.model_dump(mode="json"),
+                "waited_share": rounds.waited_share,
                 "warm_up": {
                     "rule": RULE,
                     "dropped_rounds": rounds.dropped_count,
@@ -109,6 +110,8 @@ def _sample(workload: Workload, number: int, each: Round) -> Sample:
             unscored[name] = "the clock did not move"
     if each.encode_s is not None and each.decode_s is not None:
         scores |= {"tokenizer_encode_s": each.encode_s, "tokenizer_decode_s": each.decode_s}
+    if each.waited_s is not None:
+        scores["waited_s"] = each.waited_s
     return Sample(
         sample_id=f"round-{number}",
         content_hash=text_hash(workload.workload, str(number)),

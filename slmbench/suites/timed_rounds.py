@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import mean
 
 from slmbench.ports import Backend, Context
 from slmbench.stats.warm_up import warm_up
+from slmbench.suites.run_queue import RunQueue
 from slmbench.suites.workload_file import Workload
 from slmbench.suites.workloads import RoundPrompts, run_batch
 from slmbench.units import clock
 
 #: A series that has not settled after so many times its counted rounds will not be waited for.
 _MOST_SHARE = 3
+#: From this share on a reader is told that others had the CPU.
+_MUCH_WAITED = 0.05
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,14 @@ class Round:
     """One round: for each request the seconds from the round's start to each of its tokens.
 
     ``encode_s`` and ``decode_s`` are the tokenizer's seconds for one prompt and for one answer;
-    None where the tokenizer that counts is elsewhere.
+    None where the tokenizer that counts is elsewhere. ``waited_s`` is what others' use of the CPU
+    added to the round (`RunQueue`), None where that is not known.
     """
 
     times_s: tuple[tuple[float, ...], ...]
     encode_s: float | None
     decode_s: float | None
+    waited_s: float | None = None
 
     @property
     def ttft_s(self) -> float:
@@ -77,6 +82,15 @@ class Rounds:
         """Return the rounds after the warm-up."""
         return self.every[self.dropped_count :]
 
+    @property
+    def waited_share(self) -> float | None:
+        """Return the share of the counted rounds' time in which others had the CPU, or None."""
+        waits = [each.waited_s for each in self.counted if each.waited_s is not None]
+        total = sum(each.last_s for each in self.counted)
+        if len(waits) < len(self.counted) or total <= 0.0:
+            return None
+        return min(1.0, sum(waits) / total)
+
 
 def timed_rounds(
     workload: Workload, prompts: RoundPrompts, backend: Backend, context: Context
@@ -110,20 +124,30 @@ def timed_rounds(
             f"round {found.dropped_count + 1}): the last {repeats} are counted all the same",
         )
     settled = False if missing > 0 else found.is_settled
-    return Rounds(tuple(rounds), len(rounds) - repeats, settled, notes)
+    done = Rounds(tuple(rounds), len(rounds) - repeats, settled, notes)
+    share = done.waited_share
+    if share is None or share < _MUCH_WAITED:
+        return done
+    busy = (
+        f"others had the CPU for {share:.0%} of the counted rounds' time, which is in every number"
+    )
+    return replace(done, notes=(*notes, busy))
 
 
 def _round(
     workload: Workload, prompts: list[list[int]], texts: list[str], backend: Backend
 ) -> Round:
+    queue = RunQueue()
     written = run_batch(workload, prompts, backend)
     times = tuple(each.token_times_s for each in written)
     if not texts:
         return Round(times, None, None)
+    waited_s = queue.waited_s()
     start = clock()
     for text in texts:
         backend.encode(text)
     middle = clock()
     for each in written:
         backend.decode(each.tokens)
-    return Round(times, (middle - start) / len(texts), (clock() - middle) / len(texts))
+    encode_s, decode_s = (middle - start) / len(texts), (clock() - middle) / len(texts)
+    return Round(times, encode_s, decode_s, waited_s)

@@ -7,11 +7,11 @@ drift, heavy tails and so on, see `tests.bench.ab_noise`). Both runs go through 
 policy with the rules of ``release``. A FAIL is a false alarm, and no more than alpha of the runs
 may have one. INCONCLUSIVE is the honest answer of too few items or too noisy a host.
 
-``--recording FILE`` takes the timings from a CSV file (ttft_s, tpot_s and e2e_s of requests in the
-order they were made) that ``--record RUN`` writes from a stored run of one long latency job. Two
-runs are two stretches of it that don't overlap, begun at random: ``near`` right after one another,
-``far`` anywhere. What moves a host for longer than a run takes is no noise of the run's own, and
-two stretches far apart in time differ by it.
+``--recording FILE`` takes the timings from a CSV file (ttft_s, tpot_s, e2e_s and waited_s of
+requests in the order they were made) that ``--record RUN`` writes from a stored run of one long
+latency job. Two runs are two stretches of it that don't overlap, begun at random: ``near`` right
+after one another, ``far`` anywhere. What moves a host for longer than a run takes is no noise of
+the run's own: of two stretches far apart only the kernel's account of who had the CPU tells it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ POLICY: Policy = parse_policy(
 )
 _TODAY = date(2026, 1, 1)
 _CREATED = "2026-01-01T00:00:00Z"
-_TIMES = ("ttft_s", "tpot_s", "e2e_s")
+_TIMES = ("ttft_s", "tpot_s", "e2e_s", "waited_s")
 
 #: One request's scores.
 Timing = dict[str, float]
@@ -208,6 +208,10 @@ def made_run(times: list[Timing], seed: int) -> SimulatedRun:
             )
         ]),
     )  # fmt: skip
+    if times and "waited_s" in times[0]:
+        share = sum(each["waited_s"] for each in times) / sum(each["e2e_s"] for each in times)
+        latency = jobs[1].model_copy(update={"details": {"waited_share": share}})
+        jobs = (jobs[0], latency, jobs[2])
     kept = {"accuracy.exam": answers, "latency.chat": timings}
     return SimulatedRun(_record(f"run {seed}", jobs), kept)
 

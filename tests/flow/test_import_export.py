@@ -184,3 +184,32 @@ def test_one_name_for_several_models_is_refused(tmp_path: Path) -> None:
     assert done.code == 2 and "2 models: a, b" in done.err
     with pytest.raises(InputError):
         read_files([str(tmp_path / "nothing")])
+
+
+def test_published_files_go_in_and_out_by_the_commands_with_every_byte(
+    shared: Path, tmp_path: Path
+) -> None:
+    published = shared / "published"
+    asdiv = published / "lm_eval_v04" / "asdiv_pr" / "results" / "asdiv"
+    new = next(asdiv.rglob("results_2024-08-21T03-44-09.*.json"), None)
+    old = published / "pythia" / "70m_step143000.json"
+    if new is None or not old.is_file():
+        pytest.skip("no published results of lm-eval beside this checkout")
+    done = slmbench("import", new, old, "--store", tmp_path / "runs", "--json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    runs = {run["origin"]["form"]: run for run in done.json()["runs"]}
+    entry = json.loads(new.read_bytes())["results"]["asdiv"]
+    (metric,) = runs["lm-eval"]["metrics"]
+    assert metric["value"] == entry["acc,none"] and metric["n"] == 50
+    half = (metric["high"] - metric["low"]) / 2 / 1.959963984540054
+    assert half == pytest.approx(entry["acc_stderr,none"], rel=1e-12)
+    for form, source in (("lm-eval", new), ("lm-eval-old", old)):
+        out = tmp_path / form
+        arguments = ("export", runs[form]["run_id"], "--store", tmp_path / "runs")
+        done = slmbench(*arguments, "--format", "lm-eval", "-o", out, cwd=tmp_path)
+        assert done.code == 0, done.err
+        stamp = source.stem.removeprefix("results_")
+        files = {source, *source.parent.glob(f"samples_*_{stamp}.jsonl")}
+        assert len(files) == len(runs[form]["origin"]["files"])
+        written = {path.name: path.read_bytes() for path in out.iterdir()}
+        assert written == {path.name: path.read_bytes() for path in files}

@@ -20,7 +20,8 @@ from slmbench.schema.pair import PairRecord, PairSpec
 from slmbench.schema.plan import Plan
 from slmbench.schema.spec import RunSpec
 from slmbench.stats.ab import block_orders
-from slmbench.store.pairs import PAIR, StoredPair, find_pair, open_pair
+from slmbench.store.layout import PAIR
+from slmbench.store.pairs import StoredPair, find_pair, open_pair
 from slmbench.store.reader import scan_runs
 
 BLOCKS = 12

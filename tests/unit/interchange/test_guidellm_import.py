@@ -118,12 +118,19 @@ def test_stages_are_load_and_one_at_a_time_is_latency(
     whole = run.record.model_dump_json()
     assert "10.1.2.3" not in whole and "sk-secret" not in whole
     assert any("2 requests were cut off" in note for note in run.record.jobs[0].notes)
+    starts = run.raw[AT]["request_starts"]
+    assert [row["start_s"] for row in starts if row["stage"] == "closed_1"][:2] == [
+        1772359200.0, 1772359201.0
+    ]  # fmt: skip
+    (first, _) = run.record.jobs[0].details[FORM]["benchmarks"]
+    assert first["requests"] == {"incomplete": [{}, {}]}
 
 
 def test_without_all_requests_guidellms_own_figures_stand(tmp_path: Path) -> None:
     document = report(2)
     for each in document["benchmarks"]:
         each["requests"]["successful"] = each["requests"]["successful"][:5]
+        each["requests"]["successful"][0]["request_args"] = '{"headers": "Bearer sk-1"}'
     ttft = document["benchmarks"][1]["metrics"]["time_to_first_token_ms"]["successful"]
     ttft["percentile_cis"] = {"p50": {"lower": 11.0, "upper": 29.0}, "p99": None}
     (run,) = read(FORM, write(tmp_path, document, "benchmarks.json"))
@@ -133,6 +140,12 @@ def test_without_all_requests_guidellms_own_figures_stand(tmp_path: Path) -> Non
     assert (median.interval.low, median.interval.high) == pytest.approx((0.011, 0.029))
     assert median.interval.method == "guidellm's own" and tail.interval is None
     assert run.samples[AT] == []
+    # Those that the file holds are no samples of the stage, and stay as they are.
+    kept = run.record.jobs[0].details[FORM]["benchmarks"][1]["requests"]["successful"]
+    assert [each["request_latency"] for each in kept] == [
+        each["request_latency"] for each in document["benchmarks"][1]["requests"]["successful"]
+    ]
+    assert "Bearer" not in run.record.model_dump_json()
     assert "weighted by tokens" in " ".join(run.record.jobs[0].notes)
 
 

@@ -41,7 +41,9 @@ def test_values_errors_and_counts_are_the_files(tmp_path: Path) -> None:
     # The items of a group are those of its tasks.
     assert found["accuracy/quiz/acc"].n == 105
     jobs = {job.task: job for job in record.jobs}
-    assert [jobs[name].limit_items for name in ("quiz_a", "quiz_b", "tell")] == [None, 8, None]
+    limits = [jobs[name].limit_items for name in ("quiz", "quiz_a", "quiz_b", "tell")]
+    # A group of which one task was cut was not asked in full.
+    assert limits == [105, None, 8, None]
     assert record.spec.num_fewshot == 5 and record.status == "done"
 
 
@@ -117,6 +119,35 @@ def test_without_a_version_the_definition_counts(tmp_path: Path) -> None:
     assert first["quiz_b"] == second["quiz_b"] != ""
 
 
+@pytest.mark.parametrize(
+    ("limit", "limits", "asked"),
+    [(5, {5, 10}, 5.0), (0.5, {97, None}, 0.5), (98, {98, 196, None}, 98.0), (None, {None}, None)],
+)
+def test_without_counts_the_limit_tells(
+    tmp_path: Path, limit: float | None, limits: set[int | None], asked: float | None
+) -> None:
+    """97 items follow from the first task's error, so that a limit of 98 did not cut it."""
+    document = results(**{"n-samples": None, "config": {"limit": limit, "fewshot_seed": 7}})
+    document["results"]["quiz_a"]["acc,none"] = 55 / 97
+    document["results"]["quiz_a"]["acc_stderr,none"] = (55 * 42 / 97**2 / 96) ** 0.5
+    record = read(write(tmp_path, document))
+    assert {job.limit_items for job in record.jobs} == limits
+    assert (record.spec.limit, record.spec.seed) == (asked, 7)
+
+
+def test_a_run_says_how_it_was_asked_as_far_as_its_file_does(tmp_path: Path) -> None:
+    document = results(
+        fewshot_as_multiturn=False, system_instruction="Be brief.", chat_template_sha="c0ffee"
+    )
+    spec = read(write(tmp_path, document)).spec
+    assert (spec.apply_chat_template, spec.fewshot_as_multiturn) == (True, False)
+    assert spec.system_instruction == "Be brief."
+    # lm-eval writes it without a template too, where nothing has turns.
+    plain = read(write(tmp_path / "plain", results(fewshot_as_multiturn=True))).spec
+    assert (plain.apply_chat_template, plain.fewshot_as_multiturn) == (False, None)
+    assert RunRecord.model_validate_json(read(tmp_path / f"results_{DATE}.json").model_dump_json())
+
+
 @pytest.mark.parametrize("part", ["bare", "short"])
 def test_cut_down_forms(tmp_path: Path, part: str) -> None:
     entries = {"wnli": {"acc,none": 0.4788732394366197, "acc_stderr,none": 0.05970805879899505}}
@@ -140,6 +171,9 @@ def test_the_older_format(tmp_path: Path) -> None:
     # 0.0054 is rounded, so no number of items follows from it: none is made up.
     assert found["accuracy/lambada/acc"].n == 0
     assert record.created.startswith("1970") and record.jobs[0].notes
+    cut = {**OLD, "config": {**OLD["config"], "limit": 200}}
+    limited = read(write(tmp_path, cut, "cut.json"))
+    assert [job.limit_items for job in limited.jobs] == [None, 200] and limited.spec.limit == 200
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def wrote(path: Path, content: Any) -> ImportFile:
 @needs_v1
 def test_every_row_of_the_first_tables_is_read_as_it_stands() -> None:
     rows_read = 0
+    sizes = json.loads((SHARED / "ml_energy_v1" / "models.json").read_bytes())
     for path in sorted((SHARED / "ml_energy_v1").glob("*_benchmark.csv")):
         runs = ml_energy_v1.read(ImportFile(path))
         gpu, task = path.name.split("_")[:2]
@@ -91,6 +92,8 @@ def test_every_row_of_the_first_tables_is_read_as_it_stands() -> None:
             assert found[f"latency/{name}/output_tokens"] == float(row["response_length"])
             each = float(row["energy"]) / float(row["response_length"])
             assert found[f"energy/{name}/j_per_output_token"] == each
+            billions = sizes[row["model"]]["params"]
+            assert run.record.model.parameter_count == round(billions * 1e9)
             rows_read += 1
     assert rows_read == 260
 
@@ -115,6 +118,7 @@ def test_the_scores_of_the_first_tables_are_shares_with_their_few_shot_count() -
 def test_every_file_of_the_second_format_is_read_as_it_stands() -> None:
     paths = sorted((SHARED / "ml_energy_v2_chat").glob("*/*/*/*.json"))
     run_ids = set()
+    sizes = json.loads((SHARED / "ml_energy_v2_chat" / "models.json").read_bytes())
     for path in paths:
         source = json.loads(path.read_text("utf-8"))
         (run,) = ml_energy_v2.read(ImportFile(path))
@@ -130,6 +134,7 @@ def test_every_file_of_the_second_format_is_read_as_it_stands() -> None:
         assert found["energy/ml_energy_v2_chat/j_per_output_token"] == joules
         assert record.environment.hardware["max_batch_size"] == str(source["Max BS (reqs)"])
         assert record.jobs[0].details["published"] == source
+        assert record.model.parameter_count == round(sizes[source["Model"]]["params"] * 1e9)
         run_ids.add(record.run_id)
     assert len(run_ids) == len(paths) == 191
 

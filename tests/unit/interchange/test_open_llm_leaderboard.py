@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import time
 from pathlib import Path
 
@@ -72,6 +73,8 @@ def test_every_row_of_the_first_board_is_read_as_it_stands() -> None:
         found = values(run)
         assert run.record.model.name == row["Model"]
         assert found == {path: float(row[name]) / 100.0 for name, path in TASKS_V1.items()}
+        kept = next(job for job in run.record.jobs if job.task == "open_llm_leaderboard_v1")
+        assert kept.details["row"] == {k: v for k, v in row.items() if k != "Model"}
     assert len({run.record.run_id for run in runs}) == 1240
     assert runs[0].record.created.startswith("2023-09-15")
 
@@ -82,11 +85,22 @@ def test_every_row_of_the_second_board_is_read_as_it_stands_and_fast() -> None:
     runs = open_llm_leaderboard.read(ImportFile(V2))
     seconds = time.process_time() - start
     rows = rows_of(V2)
-    kept = next(job for job in runs[99].record.jobs if job.task == "open_llm_leaderboard_v2")
-    assert kept.details["row"] == {k: v for k, v in rows[99].items() if k not in ("", "Model")}
-    assert kept.details["line"] == 101
-    for run, row in zip(runs, rows, strict=True):
+    for line, (run, row) in enumerate(zip(runs, rows, strict=True), start=2):
         found = values(run)
+        kept = next(job for job in run.record.jobs if job.task == "open_llm_leaderboard_v2")
+        left_out = ("",) if row["Flagged"] == "True" else ("", "Model")
+        assert kept.details["row"] == {k: v for k, v in row.items() if k not in left_out}
+        assert kept.details["line"] == line and bool(kept.notes) is (left_out == ("",))
+        assert run.record.model.name == row["fullname"]
+        # What is left out says nothing more: the row's number, and links made of the name.
+        links = re.findall(r'href="([^"]+)"', row["Model"])
+        assert row[""] == str(line - 2)
+        assert links[2:] == [] or row["Flagged"] == "True"
+        assert links[:2] == [
+            f"https://huggingface.co/{row['fullname']}",
+            "https://huggingface.co/datasets/open-llm-leaderboard/"
+            f"{row['fullname'].replace('/', '__')}-details",
+        ]
         for name, path in TASKS_V2.items():
             assert found[path] == float(row[f"{name} Raw"])
             task = path.rpartition("/")[0]

@@ -106,6 +106,16 @@ def test_what_is_not_there_or_not_meant(tmp_path: Path, names, form, said) -> No
         read_files([str(tmp_path / name) for name in names], form)
 
 
+def test_a_table_that_was_read_with_the_results_is_not_passed_over(tmp_path: Path) -> None:
+    rows = "model,arc,hellaswag,truthfulqa\norg/one,50.5,60.0,40.0\n"
+    (tmp_path / "score.csv").write_text(rows)
+    (tmp_path / "schema.yaml").write_text("gpu: []")
+    (tmp_path / "models.json").write_text('{"org/one": {"params": 7}}')
+    found = read_files([str(tmp_path)])
+    assert found.runs[0].record.model.parameter_count == 7_000_000_000
+    assert [path.name for path in found.passed_over] == ["schema.yaml"]
+
+
 def test_the_same_file_twice_is_one_run(tmp_path: Path) -> None:
     path = write(tmp_path, results())
     copy = write(tmp_path / "copy", results(), "results_renamed.json")

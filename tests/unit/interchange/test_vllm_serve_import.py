@@ -96,6 +96,15 @@ def test_single_requests_give_the_same_figures_with_intervals(tmp_path: Path) ->
     rows = run.raw["load/vllm-serve"]["gaps"]
     assert [row["gap_s"] for row in rows] == gaps
     assert not {"ttfts", "itls", "errors"} & run.record.jobs[0].details[FORM].keys()
+    starts = run.raw["load/vllm-serve"]["request_starts"]
+    assert [row["start_s"] for row in starts] == document["start_times"]
+
+
+def test_lists_that_make_no_request_stay_in_the_details(tmp_path: Path) -> None:
+    document = summary(latencies=[0.25, 0.5])
+    (run,) = read(FORM, write(tmp_path, document, "older.json"))
+    assert run.samples["load/vllm-serve"] == []
+    assert run.record.jobs[0].details[FORM]["latencies"] == [0.25, 0.5]
 
 
 def test_one_request_at_a_time_is_the_latency_too(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from slmbench.schema.plan import Job, TaskRef
 from slmbench.schema.record import JobResult
 from slmbench.suites.latency import Latency
 from slmbench.suites.process_age import process_age
+from slmbench.suites.run_queue import RunQueue
 from tests.contract.memory_context import MemoryContext
 
 #: Round and request -> the times of its tokens.
@@ -138,7 +139,8 @@ def test_rounds_are_dropped_until_the_times_settle(
     backend = Scripted(slow_until(settled))
     result, found = run(workload(tmp_path, warmup=warmup, repeats=12), backend)
     assert result.details["warm_up"]["dropped_rounds"] == dropped
-    assert result.details["warm_up"]["is_settled"] is True and result.notes == ()
+    assert result.details["warm_up"]["is_settled"] is True
+    assert not any("settled" in note for note in result.notes)
     assert len(result.samples) == 12 and backend.rounds == 12 + dropped
     assert number(found["ttft_s"]) == pytest.approx(0.1)
     rows = result.raw["tokens"]
@@ -185,3 +187,17 @@ def test_a_servers_tokenizer_is_elsewhere() -> None:
         assert isinstance(found[name], Absent)
     # 20 rounds of 31 gaps are enough for a gap's p99, though not for a first token's.
     assert isinstance(found["itl_s@p99"], Measured) and isinstance(found["ttft_s@p99"], Absent)
+
+
+def test_the_share_of_time_that_others_had_the_cpu_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RunQueue, "waited_s", lambda _: 0.03)
+    result, _ = run(workload(tmp_path), Scripted(lambda *_: (0.1, 0.2, 0.3)))
+    assert result.details["waited_share"] == pytest.approx(0.1)
+    assert [each.scores["waited_s"] for each in result.samples] == [0.03] * 10
+    assert any("others had the CPU for 10% of the counted rounds' time" in n for n in result.notes)
+    monkeypatch.setattr(RunQueue, "waited_s", lambda _: None)
+    result, _ = run(workload(tmp_path), Scripted(lambda *_: (0.1, 0.2, 0.3)))
+    assert result.details["waited_share"] is None
+    assert not any("waited_s" in each.scores for each in result.samples) and not result.notes
