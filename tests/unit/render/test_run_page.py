@@ -159,6 +159,12 @@ def test_an_imported_run_tells_its_origin_and_no_command() -> None:
     for words in ("Origin", "lm-eval 0.4.3", "r.json", "abab", "a paper"):
         assert words in page.text, words
     assert "slmbench run" not in page.text
+    asked = ("answers of the same model", "chat template", "items of each task", "few-shot")
+    assert [words in page.text for words in asked] == [False, False, False, True]
+    own = Page(page_of(run))
+    assert all(words in own.text for words in asked)
+    limited = record.model_copy(update={"spec": record.spec.model_copy(update={"limit": 20})})
+    assert "the first 20" in Page(page_of(ReportRun(limited, run.kept))).text
 
 
 def test_a_run_without_words_has_no_browser() -> None:
