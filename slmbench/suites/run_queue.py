@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["RunQueue"]
@@ -36,7 +37,9 @@ def _waited() -> dict[str, int]:
     found = {}
     try:
         for task in _TASKS.iterdir():
-            found[task.name] = int((task / "schedstat").read_text(encoding="ascii").split()[1])
+            # A thread may end between the two looks.
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found[task.name] = int((task / "schedstat").read_text(encoding="ascii").split()[1])
     except (OSError, IndexError, ValueError):
         return {}
     return found

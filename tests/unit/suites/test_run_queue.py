@@ -64,5 +64,7 @@ def test_the_thread_that_waited_most_counts_and_a_new_one_from_its_start(
     write("2", 41_000_000)
     write("3", 30_000_000)
     assert queue.waited_s() == pytest.approx(0.04)
+    (tmp_path / "4").mkdir()  # a thread that ended while the others were looked at
+    assert queue.waited_s() == pytest.approx(0.04)
     (tmp_path / "3" / "schedstat").write_text("damaged")
     assert queue.waited_s() is None
