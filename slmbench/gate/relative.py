@@ -212,6 +212,11 @@ def _in_words(rule: Rule, margin: float, unit: str) -> str:
     return f"not worse than the baseline by more than {format_value(margin, unit)}{written}"
 
 
+def _denied(limit: str) -> str:
+    """Return the opposite of a limit, without a double "not"."""
+    return limit.removeprefix("not ") if limit.startswith("not ") else f"not {limit}"
+
+
 def _sentence(verdict: VerdictKind, test: _Test, limit: str, adjusted: Adjusted | None) -> str:
     row = test.claim.row
     unit = row.unit or ""
@@ -220,14 +225,14 @@ def _sentence(verdict: VerdictKind, test: _Test, limit: str, adjusted: Adjusted 
     facts = f"{told[0]} against {told[1]}, difference {change}"
     if row.low is None or row.high is None or adjusted is None:
         if test.exact:
-            said = "is" if verdict == "PASS" else "is not"
-            return f"{facts}: it {said} {limit}; no interval is known, so the values decide."
+            said = limit if verdict == "PASS" else _denied(limit)
+            return f"{facts}: it is {said}; no interval is known, so the values decide."
         return f"{facts}: the spread is unknown ({row.note or 'one reading'}), so nothing is shown."
     facts += f" [{format_value(row.low, unit)}, {format_value(row.high, unit)}] (n = {row.n})"
     if verdict == "PASS":
         return f"{facts}: it is {limit} (one-sided {adjusted.told(adjusted.p_kept)})."
     if verdict == "FAIL":
-        return f"{facts}: it is not {limit} (one-sided {adjusted.told(adjusted.p_broken)})."
+        return f"{facts}: it is {_denied(limit)} (one-sided {adjusted.told(adjusted.p_broken)})."
     seen = ""
     if row.detectable is not None:
         seen = f" The data would show a true difference of {format_value(row.detectable, unit)}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from slmbench.schema.record import RunRecord, Sample
 from slmbench.store import layout, tables
 from slmbench.store.collection import no_collection
 from slmbench.store.columns import SCORED, ScoreColumns, score_columns
+
+#: What a table whose bytes were changed makes of its columns.
+_DAMAGED = (pa.ArrowException, ValueError, TypeError, IndexError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,10 @@ class StoredRun:
         """
         name = f"{layout.SAMPLES}/{layout.file_name(job_id)}"
         table = self._table(name, SCORED)
-        found = None if table is None else score_columns(table)
+        found = None
+        # What is damaged within a column (letters that are no UTF-8) is told by a closer look.
+        with suppress(*_DAMAGED):
+            found = None if table is None else score_columns(table)
         if found is not None:
             self._check_count(job_id, name, len(found.ids))
         return found
@@ -55,7 +62,7 @@ class StoredRun:
         table = self._table(name, columns)
         try:
             found = [] if table is None else tables.table_to_samples(table)
-        except (pa.ArrowException, ValueError, TypeError) as error:
+        except _DAMAGED as error:
             first = str(error).splitlines()[0]
             raise RecordError(f"{self.location}/{name} holds no samples: {first}.") from error
         self._check_count(job_id, name, len(found))
@@ -72,7 +79,10 @@ class StoredRun:
     def raw(self, meter: str, job_id: str) -> list[dict[str, Any]]:
         """Return the raw readings a meter took in a job, one dict a reading."""
         table = self._table(f"{layout.RAW}/{layout.file_name(f'{meter}/{job_id}')}")
-        rows: list[dict[str, Any]] = [] if table is None else table.to_pylist()
+        try:
+            rows: list[dict[str, Any]] = [] if table is None else table.to_pylist()
+        except _DAMAGED as error:
+            raise RecordError(f"{self.location}: the readings of {job_id} are damaged.") from error
         return rows
 
     def _table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table | None:
@@ -83,7 +93,7 @@ class StoredRun:
         try:
             with fs.open(path, "rb") as file:
                 return tables.read_parquet(file.read(), columns)
-        except (pa.ArrowException, OSError) as error:
+        except (*_DAMAGED, OSError) as error:
             raise RecordError(f"{self.location}/{name} cannot be read: {error}.") from error
 
 
