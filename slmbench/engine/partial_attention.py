@@ -96,7 +96,8 @@ def over_row_alone(
     """Return `over_row`'s attention where nothing is merged with it.
 
     A token of a single text is made of many small operations, and those that give the weight of a
-    part are half of its attention's. Without a mask torch needs one; it is slow for many rows.
+    part are half of its attention's. Where it sees all keys torch's own attention is one operation,
+    which is slow for many rows.
     """
     rows, heads, width, _ = query.shape
     if mask is None and rows == width == 1:

@@ -171,7 +171,7 @@ def _gap_metrics(workload: Workload, rounds: Rounds, source: str) -> list[Metric
 
 def _alike(rounds: list[list[float]]) -> list[list[float]]:
     """Return the gaps of rounds, those of neighbours together where they tell of each other."""
-    means = [float(np.mean(gaps)) if gaps else 0.0 for gaps in rounds]
+    means = [float(np.mean(gaps)) for gaps in rounds]
     count = len(rounds) // block_length(np.array(means))
     bounds = np.linspace(0, len(rounds), count + 1).round().astype(int)
     return [

@@ -60,16 +60,18 @@ class RoundPrompts:
         tokens = backend.encode(text)
         self._size, self._count = workload.prompt_tokens, workload.batch_size
         whole = self._size * self._count
-        if len(tokens) < whole:
-            raise InputError(
-                f"The text of workload '{workload.workload}' has {len(tokens)} tokens under "
-                f"this tokenizer, and {whole} are needed. Give it a longer text."
-            )
-        self.first = [list(tokens[i : i + self._size]) for i in range(0, whole, self._size)]
         # The drawn ones begin as a text does: with what the tokenizer puts before it.
         self._plain = backend.encode(text, add_special_tokens=False)
         added = len(tokens) - len(self._plain)
-        self._lead = tokens[:added] if 0 < added < self._size else []
+        leads = 0 < added < self._size and tokens[added:] == self._plain
+        self._lead = tokens[:added] if leads else []
+        found = min(len(tokens), len(self._lead) + len(self._plain))
+        if found < whole:
+            raise InputError(
+                f"The text of workload '{workload.workload}' has {found} tokens under "
+                f"this tokenizer, and {whole} are needed. Give it a longer text."
+            )
+        self.first = [list(tokens[i : i + self._size]) for i in range(0, whole, self._size)]
 
     def of_round(self, number: int) -> list[list[int]]:
         """Return the prompts of a round; the same number has the same ones."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from slmbench.suites import run_queue
 from slmbench.suites.run_queue import RunQueue
 from slmbench.units import clock
 
+#: Writes the account of a thread: its number, milliseconds it ran, and waited.
+Account = Callable[[str, int, int], None]
 COUNTED = Path("/proc/self/schedstat").exists()
 
 
@@ -49,22 +52,46 @@ def test_a_system_without_the_account_says_that_it_is_unknown(
     assert RunQueue().waited_s() is None
 
 
-def test_the_thread_that_waited_most_counts_and_a_new_one_from_its_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def write(task: str, waited_ns: int) -> None:
-        (tmp_path / task).mkdir(exist_ok=True)
-        (tmp_path / task / "schedstat").write_text(f"900 {waited_ns} 7\n")
+@pytest.fixture
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """Return a way to write the kernel's account of a thread; a tenth of a second passes."""
 
+    def write(task: str, ran_ms: int, waited_ms: int) -> None:
+        (tmp_path / task).mkdir(exist_ok=True)
+        text = f"{ran_ms * 10**6} {waited_ms * 10**6} 7\n"
+        (tmp_path / task / "schedstat").write_text(text)
+
+    moments = iter((5.0, 5.1, 5.1, 5.1))
     monkeypatch.setattr(run_queue, "_TASKS", tmp_path)
-    write("1", 5_000_000)
-    write("2", 1_000_000)
+    monkeypatch.setattr(run_queue, "_cpus", lambda: 2)
+    monkeypatch.setattr(run_queue, "clock", lambda: next(moments))
+    return write
+
+
+def test_the_thread_that_waited_most_counts_and_a_new_one_from_its_start(
+    account: Account, tmp_path: Path
+) -> None:
+    account("1", 50, 5)
+    account("2", 40, 1)
     queue = RunQueue()
-    write("1", 25_000_000)
-    write("2", 41_000_000)
-    write("3", 30_000_000)
+    account("1", 80, 25)
+    account("2", 80, 41)
+    account("3", 10, 30)
     assert queue.waited_s() == pytest.approx(0.04)
     (tmp_path / "4").mkdir()  # a thread that ended while the others were looked at
     assert queue.waited_s() == pytest.approx(0.04)
     (tmp_path / "3" / "schedstat").write_text("damaged")
     assert queue.waited_s() is None
+
+
+@pytest.mark.parametrize(("ran_ms", "told_s"), [(50, 0.0), (45, 0.02), (20, 0.05)])
+def test_threads_that_wait_for_each_other_wait_for_nobody_else(
+    account: Account, ran_ms: int, told_s: float
+) -> None:
+    """Four threads on two CPUs: what the process got of .2 s is not what others had."""
+    for task in "1234":
+        account(task, 0, 0)
+    queue = RunQueue()
+    for task in "1234":
+        account(task, ran_ms, 50)
+    assert queue.waited_s() == pytest.approx(told_s, abs=1e-9)
