@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
@@ -12,15 +12,19 @@ from statsmodels.stats.inter_rater import cohens_kappa
 
 from slmbench.schema.base import Absent, Interval, Measured, Measurement
 from slmbench.stats.correlation import COEFFICIENTS, Level, correlations
-from slmbench.stats.resample import bootstrap_interval
+from slmbench.stats.weighted_bootstrap import Statistics, weighted_bootstrap
 
 __all__ = ["COEFFICIENTS", "Level", "Scale", "cohen_kappa", "correlations", "krippendorff_alpha"]
 
 Scale = Literal["nominal", "ordinal", "interval", "ratio"]
+Clusters = Sequence[str | None]
 
 
 def krippendorff_alpha(
-    ratings: Sequence[Sequence[float]] | np.ndarray, level: Scale, seed: int = 0
+    ratings: Sequence[Sequence[float]] | np.ndarray,
+    level: Scale,
+    clusters: Clusters | None = None,
+    seed: int = 0,
 ) -> Measurement:
     """Return Krippendorff's alpha: 1 - observed disagreement / disagreement expected by chance.
 
@@ -32,6 +36,7 @@ def krippendorff_alpha(
     Args:
         ratings: raters x items; NaN where a rater left an item out.
         level: of measurement; ``ratio`` needs ratings of 0 or more.
+        clusters: what each item shares with others, such as a document: these are drawn together.
         seed: of the bootstrap.
 
     Returns:
@@ -46,22 +51,22 @@ def krippendorff_alpha(
         raise ValueError("ratings are a table of raters x items, of finite numbers or NaN")
     if level == "ratio" and np.any(table < 0):
         raise ValueError("a ratio scale has no rating below 0")
-    table = table[:, (~np.isnan(table)).sum(axis=0) >= 2]
-    if table.shape[1] == 0:
+    kept = (~np.isnan(table)).sum(axis=0) >= 2
+    table = table[:, kept]
+    n = table.shape[1]
+    if n == 0:
         return Absent(reason="no item was rated by two raters or more")
-    values = np.unique(table[~np.isnan(table)])
-    if values.size < 2:
+    if np.all((table == table[~np.isnan(table)][0]) | np.isnan(table)):
         return Absent(reason="all ratings are alike, so alpha has no value")
-    counts = np.array([(table == value).sum(axis=0) for value in values], dtype=float).T
-
-    def of_rows(rows: np.ndarray) -> float:
-        return _alpha(rows, values, level)
-
+    # What stands in no table of values: an interval scale's alpha is made of sums of squares.
+    of_draws = _squares(table) if level == "interval" else _coincidences(table, level)
+    own = None if clusters is None else [c for c, k in zip(clusters, kept, strict=True) if k]
+    (interval,) = weighted_bootstrap(n, of_draws, own, seed=seed)
     return Measured(
-        value=_alpha(counts, values, level),
+        value=float(of_draws(np.ones((1, n)))[0, 0]),
         unit="",
-        n=table.shape[1],
-        interval=bootstrap_interval(counts.tolist(), of_rows, seed=seed),
+        n=n,
+        interval=interval,
         how="Krippendorff 2011",
         source=f"{level} alpha of {len(np.asarray(ratings))} raters",
     )
@@ -71,67 +76,134 @@ def cohen_kappa(
     left: Sequence[Hashable],
     right: Sequence[Hashable],
     weights: Literal["linear", "quadratic"] | None = None,
+    labels: Sequence[Any] | None = None,
+    clusters: Clusters | None = None,
+    seed: int = 0,
 ) -> Measurement:
-    """Return Cohen's kappa of two raters' labels, as statsmodels computes it.
+    """Return Cohen's kappa of two raters' labels (Cohen 1960; weighted: 1968, Psychol. Bull. 70).
 
-    The interval is the asymptotic one of Fleiss, Cohen and Everitt 1969, Psychol. Bull. 72:323.
-    ``weights`` takes labels as steps of equal size in sorted order.
+    The interval is statsmodels' asymptotic one (Fleiss, Cohen and Everitt 1969, Psychol. Bull.
+    72:323), and with clusters a bootstrap over them.
+
+    Args:
+        left: a label for each item.
+        right: the other rater's, in the same order.
+        weights: what a disagreement counts for: all the same, or the steps between two labels.
+        labels: all that there are, in order, each a step from the next; None takes those given.
+        clusters: what each item shares with others.
+        seed: of the bootstrap.
 
     Returns:
         Measured in [-1, 1] with n items, or Absent where chance agreement is certain.
 
     Raises:
-        ValueError: no labels, or not equally many of both raters.
+        ValueError: no labels, or not equally many of both raters, or one that is not in ``labels``.
     """
     n = len(left)
     if n != len(right) or n == 0:
         raise ValueError(f"{n} and {len(right)} labels cannot be paired")
-    labels = sorted({*left, *right}, key=lambda label: (type(label).__name__, label))
-    if len(labels) < 2:
+    given = {*left, *right}
+    if len(given) < 2:
         return Absent(reason="both raters gave one label only, so kappa has no value")
-    places = {label: place for place, label in enumerate(labels)}
-    table = np.zeros((len(labels), len(labels)))
-    for one, other in zip(left, right, strict=True):
-        table[places[one], places[other]] += 1
+    known = sorted(given, key=lambda label: (type(label).__name__, label))
+    known = known if labels is None else list(labels)
+    places = {label: place for place, label in enumerate(known)}
+    if not given <= places.keys():
+        raise ValueError(f"{given - places.keys()} is none of the labels")
+    cells = np.array(
+        [places[one] * len(known) + places[other] for one, other in zip(left, right, strict=True)]
+    )
+    of_draws = _kappas(cells, len(known), weights)
+    table = np.bincount(cells, minlength=len(known) ** 2).reshape(len(known), -1)
+    return Measured(
+        value=float(of_draws(np.ones((1, n)))[0, 0]),
+        unit="",
+        n=n,
+        interval=_asymptotic(table, weights)
+        if clusters is None
+        else weighted_bootstrap(n, of_draws, clusters, seed=seed)[0],
+        how="Cohen 1960",
+        source=f"{weights or 'unweighted'} kappa over {len(known)} labels",
+    )
+
+
+def _kappas(cells: np.ndarray, count: int, weights: str | None) -> Statistics:
+    """Return what makes kappas of draws of items, each in one cell of the labels' square table."""
+    apart = np.abs(np.subtract.outer(np.arange(count), np.arange(count))).astype(float)
+    cost = apart**2 if weights == "quadratic" else apart if weights else (apart > 0).astype(float)
+    member = np.zeros((cells.size, count * count))
+    member[np.arange(cells.size), cells] = 1.0
+
+    def of_draws(drawn: np.ndarray) -> np.ndarray:
+        tables = (drawn @ member).reshape(-1, count, count)
+        rows, columns = tables.sum(axis=2), tables.sum(axis=1)
+        expected = ((rows @ cost) * columns).sum(axis=1) / tables.sum(axis=(1, 2))
+        with np.errstate(all="ignore"):
+            # A draw in which chance agreement is certain has no kappa.
+            return np.asarray((1.0 - (tables * cost).sum(axis=(1, 2)) / expected)[np.newaxis])
+
+    return of_draws
+
+
+def _asymptotic(table: np.ndarray, weights: str | None) -> Interval | None:
     with np.errstate(all="ignore"):
         # Rounding may leave a variance below 0; its root, no number, then leaves no interval.
         found = cohens_kappa(table, wt=weights)
     value, error = float(found.kappa), float(found.std_kappa)
     half = float(stats.norm.ppf(0.975)) * error
+    if not math.isfinite(half):
+        return None
     method = "asymptotic" if error > 0 else "asymptotic, no spread seen"
-    interval = Interval(low=max(-1.0, value - half), high=min(1.0, value + half), method=method)
-    return Measured(
-        value=value,
-        unit="",
-        n=n,
-        interval=interval if math.isfinite(half) else None,
-        how="statsmodels",
-        source=f"{weights or 'unweighted'} kappa over {len(labels)} labels",
-    )
+    return Interval(low=max(-1.0, value - half), high=min(1.0, value + half), method=method)
 
 
-def _alpha(counts: np.ndarray, values: np.ndarray, level: Scale) -> float:
-    """Return alpha of items x values counts; NaN where only one value is left in them."""
-    rated = counts.sum(axis=1)
-    weighted = counts / (rated - 1)[:, None]
-    coincidences = weighted.T @ counts - np.diag(weighted.sum(axis=0))
-    totals = coincidences.sum(axis=1)
-    distance = _distance(values, totals, level)
-    expected = float(totals @ distance @ totals) / (totals.sum() - 1)
-    if expected <= 0.0:
-        return math.nan
-    observed = float((coincidences * distance).sum())
-    return float(1.0 - observed / expected)
+def _squares(table: np.ndarray) -> Statistics:
+    """Return what makes interval alphas of draws of items: differences squared, by their sums."""
+    rated = (~np.isnan(table)).sum(axis=0)
+    # About the mean: squares of large ratings would leave nothing of small differences.
+    centred = np.nan_to_num(table - np.nanmean(table))
+    sums, squares = centred.sum(axis=0), (centred**2).sum(axis=0)
+    within = 2 * (rated * squares - sums**2) / (rated - 1)
+
+    def of_draws(drawn: np.ndarray) -> np.ndarray:
+        count = drawn @ rated
+        among = 2 * (count * (drawn @ squares) - (drawn @ sums) ** 2) / (count - 1)
+        with np.errstate(all="ignore"):
+            # A draw of one rating alone has nothing to disagree about.
+            return np.asarray((1.0 - (drawn @ within) / among)[np.newaxis])
+
+    return of_draws
+
+
+def _coincidences(table: np.ndarray, level: Scale) -> Statistics:
+    """Return what makes alphas of draws of items from the coincidences of values."""
+    values = np.unique(table[~np.isnan(table)])
+    counts = np.array([(table == value).sum(axis=0) for value in values], dtype=float).T
+    pairs = counts[:, :, None] * counts[:, None, :] - counts[:, :, None] * np.eye(values.size)
+    each = (pairs / (counts.sum(axis=1) - 1)[:, None, None]).reshape(len(counts), -1)
+
+    def of_draws(drawn: np.ndarray) -> np.ndarray:
+        seen = (drawn @ each).reshape(-1, values.size, values.size)
+        totals = seen.sum(axis=2)
+        distance = _distance(values, totals, level)
+        chance = totals[:, :, None] * totals[:, None, :]
+        expected = (chance * distance).sum(axis=(1, 2)) / (totals.sum(axis=1) - 1)
+        with np.errstate(all="ignore"):
+            # Where a draw has one value alone, chance can't disagree either: 0 / 0.
+            return np.asarray((1.0 - (seen * distance).sum(axis=(1, 2)) / expected)[np.newaxis])
+
+    return of_draws
 
 
 def _distance(values: np.ndarray, totals: np.ndarray, level: Scale) -> np.ndarray:
-    """Return the squared difference of each pair of values, values x values."""
+    """Return the squared difference of each pair of values, (draws or 1) x values x values."""
     if level == "nominal":
-        return np.asarray(1.0 - np.eye(values.size))
+        return np.asarray(1.0 - np.eye(values.size))[np.newaxis]
     # Ordinal: all ratings between the two ranks, and half of those at either end.
-    places = np.cumsum(totals) - totals / 2 if level == "ordinal" else values
-    apart = np.subtract.outer(places, places)
+    ordinal = np.cumsum(totals, axis=1) - totals / 2
+    places = ordinal if level == "ordinal" else values[np.newaxis]
+    apart = places[:, :, None] - places[:, None, :]
     if level == "ratio":
-        sums = np.add.outer(values, values)
+        sums = places[:, :, None] + places[:, None, :]
         apart = apart / np.where(sums == 0, 1.0, sums)
     return np.asarray(apart**2)

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import stats
 
 from slmbench.schema.base import Absent, Interval, Measured, Measurement
+from slmbench.stats.drawn_correlation import MOST_PAIRED_ITEMS, coefficient_of_draws
 from slmbench.stats.resample import bootstrap_interval
 from slmbench.stats.weighted_bootstrap import weighted_bootstrap
 
@@ -63,7 +64,8 @@ def correlations(
     """Return ``pearson``, ``spearman`` and ``kendall_tau_b`` of ratings and scores at one level.
 
     - ``sample``: all pairs flat. Interval: Fisher's z with the variances of Bonett and Wright 2000,
-      Psychometrika 65:23; it takes pairs as independent, which systems on one document are not.
+      Psychometrika 65:23, which takes pairs as independent; where documents have several texts,
+      bootstrap over documents.
     - ``summary``: for each document over its systems, then the mean over documents. A document
       whose ratings or scores are constant has no correlation: it is skipped and counted in
       ``source`` (as G-Eval's and SummEval's scripts do). The alternative, counting it as 0, gives
@@ -87,7 +89,7 @@ def correlations(
     """
     table = _table(human, scores, documents, systems)
     if level == "sample":
-        found = {name: _flat(name, table) for name in COEFFICIENTS}
+        found = {name: _flat(name, table, seed) for name in COEFFICIENTS}
     elif level == "summary":
         found = {name: _per_document(name, table, seed) for name in COEFFICIENTS}
     elif level == "system":
@@ -139,11 +141,17 @@ def _numbers(labels: Sequence[Hashable]) -> np.ndarray:
     return np.array([known.setdefault(label, len(known)) for label in labels], dtype=int)
 
 
-def _flat(name: str, table: _Table) -> Measurement:
+def _flat(name: str, table: _Table, seed: int) -> Measurement:
     value, n = COEFFICIENTS[name](table.human, table.scores), table.human.size
     if math.isnan(value):
         return Absent(reason=f"{n} pairs, all ratings or all scores alike: no correlation")
-    return _measured(value, n, _fisher_interval(name, value, n), f"sample level, {n} pairs")
+    documents = _count(table.documents)
+    if documents in (1, n) or (name == "kendall_tau_b" and n > MOST_PAIRED_ITEMS):
+        return _measured(value, n, _fisher_interval(name, value, n), f"sample level, {n} pairs")
+    of_draws = coefficient_of_draws(name, table.human, table.scores)
+    clusters = [str(number) for number in table.documents]
+    (interval,) = weighted_bootstrap(n, of_draws, clusters, seed=seed)
+    return _measured(value, n, interval, f"sample level, {n} pairs over {documents} documents")
 
 
 def _per_document(name: str, table: _Table, seed: int) -> Measurement:

@@ -1,18 +1,26 @@
-"""How near are a model's texts to reference texts, by overlap and, given models, by meaning."""
+"""How near are a model's texts to reference texts, by overlap and, given models, by meaning.
+
+A task whose items hold texts that people rated asks something else: how far each scorer follows
+people (STS-B, SummEval). Then no model is asked.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from slmbench.errors import InputError
 from slmbench.ports import Backend, Context, Sampling, Scorer, TextItem
 from slmbench.schema.base import Absent
 from slmbench.schema.plan import Job
-from slmbench.schema.record import Fingerprints, JobResult
+from slmbench.schema.record import Fingerprints, JobResult, Metric
+from slmbench.suites.people import Rated, RatedRow, are_rated
 from slmbench.suites.taskfile import (
-    TextTask,
+    DataTask,
+    GenerationSpec,
+    TextItemRow,
     apply_limit,
-    load_text_task,
+    load_task,
     task_hash,
     text_hash,
 )
@@ -25,8 +33,28 @@ _OVERLAP = (
 _LOWER_IS_BETTER = {"edit_distance"}
 #: Scorers that may be asked for and share the request's encoder.
 _ENCODED = {"ragas_semantic"}
+_OWN_TEXTS = "the texts are the items' own: the numbers tell of the scorers, and of no model"
 #: Prompts of one call: the backend makes its own batches, a killed job loses at most one call.
 _CALL = 256
+
+
+class SimilarityTask(DataTask):
+    """A task of the similarity suite.
+
+    Attributes:
+        generation: how the model continues each item's prompt. None: the items hold the texts and
+            people's ratings, and it is the scorers that are measured.
+    """
+
+    suite: Literal["similarity"]
+    generation: GenerationSpec | None = None
+
+
+class SimilarityRow(TextItemRow, RatedRow):
+    """One item; ``output`` is its own text, where the task has none generated."""
+
+    prompt: str = ""
+    output: str | None = None
 
 
 class Similarity:
@@ -35,12 +63,20 @@ class Similarity:
     name = "similarity"
 
     def run(self, job: Job, backend: Backend, context: Context) -> JobResult:
-        """Continue every prompt once and score the text against its reference."""
+        """Score the text that continues every prompt, or the items' own, against its reference.
+
+        Raises:
+            InputError: a slip in the task or its data, or items with neither a prompt to continue
+                nor texts that people rated.
+        """
         path = Path(job.task.path or "")
-        task, rows = load_text_task(path)
+        task, rows = load_task(path, SimilarityTask, SimilarityRow)
         rows = rows[: apply_limit(len(rows), context.spec.limit)]
-        prompts = [backend.encode(row.prompt) for row in rows]
-        answers = _continue(task, prompts, backend, context)
+        how = task.generation
+        prompts = [] if how is None else [backend.encode(row.prompt) for row in rows]
+        answers = (
+            _own_texts(task, rows) if how is None else _continue(how, prompts, backend, context)
+        )
         items = [
             TextItem(output=text, reference=row.reference, prompt=row.prompt)
             for row, (text, _) in zip(rows, answers, strict=True)
@@ -50,14 +86,17 @@ class Similarity:
             _absent_or_scored(sheets, scorer, name, items)
             for name, scorer in _scorers(context).items()
         ]
+        read = [len(prompt) for prompt in prompts] or [0] * len(rows)
         samples = tuple(
-            sheet.sample(row, text, (len(prompt), count))
-            for sheet, row, prompt, (text, count) in zip(
-                sheets, rows, prompts, answers, strict=True
-            )
+            sheet.sample(row, text, (length, count))
+            for sheet, row, length, (text, count) in zip(sheets, rows, read, answers, strict=True)
         )
+        metrics = metrics_of("similarity", task.task, samples, columns)
+        if how is None:
+            rated = Rated("similarity", task.task, rows, samples, context.spec.seed)
+            metrics = _agreement(rated, columns)
         return JobResult(
-            metrics=metrics_of("similarity", task.task, samples, columns),
+            metrics=metrics,
             samples=samples,
             fingerprints=Fingerprints(
                 task=task_hash(path),
@@ -68,8 +107,34 @@ class Similarity:
                     if not isinstance(column.scorer, Absent)
                 ),
             ),
-            details={"generation": task.generation.model_dump(mode="json")},
+            notes=(_OWN_TEXTS,) if how is None else (),
+            details={"generation": None if how is None else how.model_dump(mode="json")},
         )
+
+
+def _own_texts(task: SimilarityTask, rows: list[SimilarityRow]) -> list[tuple[str, int]]:
+    """Return each item's text, of which no model wrote a token."""
+    lacking = next((row.id for row in rows if row.output is None), None)
+    if lacking is not None or not are_rated(rows):
+        lack = "'human' ratings" if lacking is None else f"an 'output' in item '{lacking}'"
+        raise InputError(
+            f"Task '{task.task}' lacks {lack}. Say with 'generation' how a model continues its "
+            "prompts; without it every item has a text of its own, and people's ratings."
+        )
+    return [(row.output or "", 0) for row in rows]
+
+
+def _agreement(rated: Rated, columns: list[Column]) -> tuple[Metric, ...]:
+    """Return how far each scorer follows people, and people each other."""
+    found = rated.people_agree()
+    for column in columns:
+        if isinstance(column.scorer, Absent):
+            name = f"spearman_sample@{column.name}"
+            found.append(rated.metric(name, column.scorer, column.name, column.higher_is_better))
+            continue
+        suffix, how = f"@{column.name}", column.scorer.provenance
+        found += rated.follows(column.name, how, suffix, column.higher_is_better)
+    return tuple(found)
 
 
 def _scorers(context: Context) -> dict[str, Scorer | Absent]:
@@ -103,10 +168,9 @@ def _absent_or_scored(
 
 
 def _continue(
-    task: TextTask, prompts: list[list[int]], backend: Backend, context: Context
+    how: GenerationSpec, prompts: list[list[int]], backend: Backend, context: Context
 ) -> list[tuple[str, int]]:
     """Return (text, token count) of each prompt's continuation."""
-    how = task.generation
     sampling = Sampling(
         max_new_tokens=how.max_new_tokens,
         temperature=how.temperature,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ Where = Mapping[str, Cell | tuple[Cell, ...]]
 
 
 def read_rows(
-    path: Path, fields: Mapping[str, str], where: Where
+    path: Path, fields: Mapping[str, str], where: Where, columns: Sequence[str] = ()
 ) -> list[tuple[str, dict[str, Any]]]:
     """Return (its place in the file, its keys) of each item that is wanted.
 
@@ -31,12 +31,13 @@ def read_rows(
             the first of a list.
         where: a column of the file -> the value, or values, that an item must have there. A column
             that holds a list must hold one of them.
+        columns: the names of a table's columns, where its first line is an item already.
 
     Raises:
         InputError: what cannot be read, by its line; no such column; nothing left by ``where``.
     """
     wanted, choices = [], _choices(where)
-    for place, number, row in _raw_rows(path):
+    for place, number, row in _raw_rows(path, columns):
         label = f"'{path}' {place}"
         if not all(_matches(row, column, asked, label) for column, asked in choices.items()):
             continue
@@ -54,27 +55,35 @@ def read_rows(
     return wanted
 
 
-def count_rows(path: Path, where: Where) -> int:
+def count_rows(path: Path, where: Where, columns: Sequence[str] = ()) -> int:
     """Return how many items `read_rows` would return; see there for errors.
 
     Without a filter, lines are counted and not understood: a plan must be quick.
     """
-    if not where and path.suffix not in _READERS:
+    if not where and path.suffix not in (".json", ".csv"):
         with path.open("rb") as stream:
             return sum(1 for line in stream if line.strip())
-    return len(read_rows(path, {}, where))
+    return len(read_rows(path, {}, where, columns))
 
 
-def _raw_rows(path: Path) -> Iterator[tuple[str, int, dict[str, Any]]]:
+def _raw_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, int, dict[str, Any]]]:
     """Yield (place in words, number from 1, row)."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"'{path}' cannot be read: {error}.") from error
-    for place, number, row in _READERS.get(path.suffix, _lines)(path, text):
+    for place, number, row in _read(path, text, columns):
         if not isinstance(row, dict):
             raise InputError(f"'{path}' {place} must be an object with keys, and is not.")
         yield place, number, row
+
+
+def _read(path: Path, text: str, columns: Sequence[str]) -> Iterator[tuple[str, int, Any]]:
+    if path.suffix == ".csv":
+        return _table(path, text, columns)
+    if columns:
+        raise InputError(f"'{path}' is no .csv file: take 'columns' out of the task.")
+    return _list(path, text) if path.suffix == ".json" else _lines(path, text)
 
 
 def _lines(path: Path, text: str) -> Iterator[tuple[str, int, Any]]:
@@ -98,13 +107,15 @@ def _list(path: Path, text: str) -> Iterator[tuple[str, int, Any]]:
         yield f"item {number}", number, row
 
 
-def _table(path: Path, text: str) -> Iterator[tuple[str, int, Any]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+def _table(path: Path, text: str, columns: Sequence[str]) -> Iterator[tuple[str, int, Any]]:
+    named = list(columns) or None
+    reader = csv.DictReader(io.StringIO(text, newline=""), fieldnames=named, strict=True)
     try:
         for number, row in enumerate(reader, start=1):
             if None in row or None in row.values():
                 raise InputError(
-                    f"'{path}' line {reader.line_num} has not as many cells as its header."
+                    f"'{path}' line {reader.line_num} has not as many cells as "
+                    f"{'the columns of the task' if columns else 'its header'}."
                 )
             yield (
                 f"row {number}",
@@ -113,9 +124,6 @@ def _table(path: Path, text: str) -> Iterator[tuple[str, int, Any]]:
             )
     except csv.Error as error:
         raise InputError(f"'{path}' line {reader.line_num} is not CSV: {error}.") from error
-
-
-_READERS = {".json": _list, ".csv": _table}
 
 
 def _value(row: dict[str, Any], column: str, label: str) -> Any:

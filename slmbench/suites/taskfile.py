@@ -26,6 +26,7 @@ class DataTask(Frozen):
         fields: an item's key -> the file's column, for data that has other names than ours; see
             `slmbench.suites.taskdata.read_rows`.
         where: a column of the file -> the value, or values, that the items asked must have there.
+        columns: the names of a CSV file's columns, where its first line holds none.
     """
 
     suite: str
@@ -34,6 +35,7 @@ class DataTask(Frozen):
     data: str
     fields: dict[str, str] = Field(default_factory=dict)
     where: dict[str, Cell | tuple[Cell, ...]] = Field(default_factory=dict)
+    columns: tuple[str, ...] = ()
     synthetic: bool = False
     description: str = ""
 
@@ -67,9 +69,7 @@ class RewriteSpec(Frozen):
 
 
 class TextTask(DataTask):
-    """A task of the toxicity or similarity suite.
-
-    Each item holds a ``prompt`` and for similarity a ``reference``.
+    """A task of the toxicity suite whose prompts are continued.
 
     Attributes:
         protocol: which numbers the toxicity suite makes of the continuations.
@@ -77,7 +77,7 @@ class TextTask(DataTask):
         rewrite: how the request's detoxifier, where it names one, rewrites the continuations.
     """
 
-    suite: Literal["toxicity", "similarity"]
+    suite: Literal["toxicity"]
     protocol: Literal["realtoxicityprompts", "detoxification"] = "realtoxicityprompts"
     generation: GenerationSpec
     threshold: float = Field(default=0.5, gt=0, lt=1)
@@ -140,7 +140,7 @@ def load_task(path: Path, task_type: type[_Task], row_type: type[_Row]) -> tuple
     """
     task = parse(task_type, read_yaml(path), f"'{path}'")
     data = path.parent / task.data
-    found = read_rows(data, task.fields, task.where)
+    found = read_rows(data, task.fields, task.where, task.columns)
     rows = [parse(row_type, raw, place) for place, raw in found]
     if len({row.id for row in rows}) != len(rows):
         raise InputError(f"'{data}' holds an id twice. Give every item an id of its own.")
@@ -155,7 +155,7 @@ def count_items(path: Path) -> int | None:
     if len(existing) != 1:
         return None
     try:
-        return count_rows(existing[0], raw.get("where") or {})
+        return count_rows(existing[0], raw.get("where") or {}, raw.get("columns") or ())
     except InputError:
         return None
 

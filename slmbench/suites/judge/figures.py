@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import get_args
 
 from slmbench.schema.base import Absent, Measured, Measurement
 from slmbench.schema.record import Aggregation, Metric, Sample
-from slmbench.stats.agreement import Level, correlations
 from slmbench.stats.interval import measured
+from slmbench.suites.judge.alike import range_of, same_ratings
 from slmbench.suites.judge.reply import Reply, Unread
 from slmbench.suites.judge.subject import Rating
 from slmbench.suites.judge.task import JudgeRow, JudgeTask
+from slmbench.suites.people import Rated, are_rated
 
 #: Methods that name their scores otherwise, or give more than one; the first is the main one.
 _NAMES = {
@@ -29,8 +29,8 @@ _LOWER_IS_BETTER = {
 #: No value of these is better than another.
 _NEITHER = {"first_preference"}
 _OF_THE_JUDGE = ("position_bias", "repeat_consistency", "answer_mass", "unparsable_share")
-_ONE_TEXT = Absent(reason="the judge writes its rating freely; nothing is listed in an order")
-_ONE_REPLY = Absent(reason="one analysis of each text; ask for more with draws")
+_WRITTEN = Absent(reason="the judge writes its rating freely; it is offered no replies")
+_TOO_LONG = Absent(reason="the judge was asked nothing")
 
 
 def scores_of(task: JudgeTask) -> tuple[str, ...]:
@@ -44,9 +44,9 @@ def judge_scores(rating: Rating) -> dict[str, float | Absent]:
     masses = [reply.mass for reply in rating.replies if isinstance(reply, Reply | Unread)]
     if not rating.replies and rating.said:
         return {
-            "position_bias": _ONE_TEXT,
-            "repeat_consistency": _ONE_REPLY if rating.agreement is None else rating.agreement,
-            "answer_mass": _ONE_TEXT,
+            "position_bias": _TOO_LONG if rating.order_effect is None else rating.order_effect,
+            "repeat_consistency": _TOO_LONG if rating.agreement is None else rating.agreement,
+            "answer_mass": _WRITTEN,
         }
     if not rating.replies:
         reason = next((v for v in rating.scores.values() if isinstance(v, Absent)), None)
@@ -83,8 +83,13 @@ def metrics_of(
         seed: of bootstraps.
     """
     found = [_mean(task, name, samples, how, ways) for name in (*scores_of(task), *_OF_THE_JUDGE)]
-    if any(row.human is not None for row in rows):
-        found += _agreement(task, rows, samples, how, seed)
+    if are_rated(rows):
+        rated = Rated("judge", task.task, rows, samples, seed)
+        found += [
+            *rated.follows(scores_of(task)[0], how),
+            *same_ratings(task, scores_of(task)[0], rated, how),
+            *rated.people_agree(),
+        ]
     return tuple(found)
 
 
@@ -92,7 +97,7 @@ def _mean(task: JudgeTask, name: str, samples: Sequence[Sample], how: str, ways:
     aggregation = Aggregation(kind="mean", score=name)
     value: Measurement = measured(aggregation, samples, "", how, source=ways or None)
     if isinstance(value, Measured) and value.interval is not None:
-        low, high = _range(task, name)
+        low, high = range_of(task, name)
         cut = {"low": max(low, value.interval.low), "high": min(high, value.interval.high)}
         value = value.model_copy(update={"interval": value.interval.model_copy(update=cut)})
     better = None if name in _NEITHER else name not in _LOWER_IS_BETTER
@@ -100,47 +105,6 @@ def _mean(task: JudgeTask, name: str, samples: Sequence[Sample], how: str, ways:
         suite="judge", task=task.task, metric=name, value=value,
         higher_is_better=better, aggregation=aggregation,
     )  # fmt: skip
-
-
-def _range(task: JudgeTask, name: str) -> tuple[float, float]:
-    if name in ("g_eval", "themis_rating"):
-        return float(task.scale[0]), float(task.scale[1])
-    if name == "dag_score":
-        leaves = [
-            float(to)
-            for node in task.tree.values()
-            for to in node.choices.values()
-            if not isinstance(to, str)
-        ]
-        return min(leaves), max(leaves)
-    return 0.0, 1.0
-
-
-def _agreement(
-    task: JudgeTask, rows: Sequence[JudgeRow], samples: Sequence[Sample], how: str, seed: int
-) -> list[Metric]:
-    """Return how far the main score agrees with people's ratings, at every level that exists."""
-    name = scores_of(task)[0]
-    metrics = []
-    for level in get_args(Level):
-        found = correlations(
-            level,
-            [row.human for row in rows],
-            [sample.scores.get(name) for sample in samples],
-            [row.document or row.id for row in rows],
-            [row.system or "" for row in rows],
-            seed,
-            how,
-        )
-        for coefficient, value in found.items():
-            metrics.append(
-                Metric(
-                    suite="judge", task=task.task, metric=f"{coefficient}_{level}", value=value,
-                    higher_is_better=True,
-                    aggregation=Aggregation(kind="other", score=name),
-                )
-            )  # fmt: skip
-    return metrics
 
 
 def raw_rows(

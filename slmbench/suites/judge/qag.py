@@ -1,8 +1,8 @@
 """Closed questions and the share of them that get the good answer (QAG).
 
-A score is a ratio of verdicts, each the judge's likelier reply to one yes-or-no question; the
-definitions are those of the metrics guide (see the README): prompt alignment, hallucination, bias,
-and summarization as the lesser of alignment and coverage.
+A score is a ratio of verdicts, each the judge's likelier reply to one yes-or-no question: a task's
+own, or those of the metrics guide (see the README): prompt alignment, hallucination, bias, and
+summarization as the lesser of alignment and coverage.
 """
 
 from __future__ import annotations
@@ -19,6 +19,45 @@ from slmbench.suites.judge.task import JudgeTask
 
 _QUESTION_TOKENS = 256
 _EMPTY = Absent(reason="the text holds no sentence")
+
+
+def checklist(
+    task: JudgeTask, subjects: Sequence[Subject], ask: Asker, prompts: Prompts
+) -> list[Rating]:
+    """Return ``qag``: closed questions that get the good answer / questions.
+
+    They are the task's and the item's own, about the whole text or about each sentence of it.
+    """
+    plans = [_checks(task, subject, prompts) for subject in subjects]
+    asked = [question for plan in plans for question, _ in plan]
+    replies = iter(ask.choose(asked))
+    return [_checked(task, [(next(replies), good) for _, good in plan]) for plan in plans]
+
+
+def _checks(task: JudgeTask, subject: Subject, prompts: Prompts) -> list[tuple[Question, bool]]:
+    """Return a text's questions, and whether yes is the good answer to each."""
+    about = task.introduction or "Judge a text by one question."
+    text = subject.output
+    shown = [[("Task given to the writer", subject.row.prompt), ("Text", text)]]
+    if task.per == "sentence":
+        shown = [[("Whole text", text), ("Sentence", each)] for each in sentences(text)]
+    wanted = {**dict.fromkeys(subject.row.questions, True), **task.ask}
+    return [
+        (closed(prompts, about, parts, question), good)
+        for parts in shown
+        for question, good in wanted.items()
+    ]
+
+
+def _checked(task: JudgeTask, found: Sequence[tuple[Reply | Absent, bool]]) -> Rating:
+    if not found:
+        why = "it has no sentence" if task.per == "sentence" else "the task has no 'ask'"
+        return Rating({"qag": Absent(reason=f"nothing was asked about the text: {why}")})
+    replies = [reply for reply, _ in found]
+    good = [
+        (reply.chosen == "yes") == wanted for reply, wanted in found if isinstance(reply, Reply)
+    ]
+    return Rating({"qag": first_absent(replies) or sum(good) / len(good)}, replies)
 
 
 def prompt_alignment(

@@ -28,12 +28,14 @@ class Rating:
         replies: the judge's answers that it rests on.
         said: what the judge wrote, where it writes.
         agreement: probability that the judge says the same again, where replies don't tell.
+        order_effect: how far the rating moves with the order of what is shown, likewise.
     """
 
     scores: dict[str, float | Absent] = field(default_factory=dict)
     replies: Sequence[Reply | Absent] = ()
     said: tuple[str, ...] = ()
     agreement: float | Absent | None = None
+    order_effect: float | Absent | None = None
 
 
 def first_absent(replies: Sequence[Reply | Absent]) -> Absent | None:

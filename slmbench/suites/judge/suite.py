@@ -36,6 +36,7 @@ METHODS: dict[str, Rate] = {
     "biased_opinions": qag.biased_opinions,
     "summarization": qag.summarization,
     "self_check": self_check.rate,
+    "qag": qag.checklist,
 }
 #: Prompts that are continued between two checkpoints.
 _CHUNK = 64

@@ -7,11 +7,12 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from slmbench.schema.base import Frozen
-from slmbench.suites.taskfile import DataTask, GenerationSpec, ItemRow
+from slmbench.suites.people import RatedRow
+from slmbench.suites.taskfile import DataTask, GenerationSpec
 
 Method = Literal[
     "g_eval", "themis", "pairwise", "dag", "prompt_alignment", "hallucination", "biased_opinions",
-    "summarization", "self_check",
+    "summarization", "self_check", "qag",
 ]  # fmt: skip
 
 
@@ -33,9 +34,12 @@ class JudgeTask(DataTask):
         criterion: what is rated, and what makes a text good or bad at it.
         scale: lowest and highest rating, whole numbers.
         steps: how to go about rating, for ``g_eval``; None has the judge write them, once.
-        draws: replies asked for where a server gives no probabilities, and of ``themis``.
+        draws: replies asked for where a server gives no probabilities, and analyses of ``themis``:
+            half of them in either order, and at least one.
         min_mass: share of its probability that a judge must give to the replies on offer; below
             it the judge was saying something else, and the rating is Absent.
+        ask: for ``qag``: closed question -> whether yes is the good answer to it.
+        per: for ``qag``: each question is asked of the whole text, or of every sentence in it.
         tree: for ``dag``: name -> question; ``start`` is the first.
         questions: closed questions about a source, for ``summarization``: how many the judge
             writes where an item brings none.
@@ -51,6 +55,8 @@ class JudgeTask(DataTask):
     steps: tuple[str, ...] | None = None
     draws: int = Field(default=20, ge=1)
     min_mass: float = Field(default=0.01, ge=0, le=1)
+    ask: dict[str, bool] = Field(default_factory=dict)
+    per: Literal["text", "sentence"] = "text"
     tree: dict[str, TreeNode] = Field(default_factory=dict)
     questions: int = Field(default=5, ge=1)
     prompts: str | None = None
@@ -92,8 +98,8 @@ def check_tree(tree: dict[str, TreeNode]) -> None:
         waiting.extend((to, (*above, name)) for to in below)
 
 
-class JudgeRow(ItemRow):
-    """One item.
+class JudgeRow(RatedRow):
+    """One item, and what people gave its text: for ``pairwise`` 1 where they prefer it, else 0.
 
     Attributes:
         prompt: what the model under test is asked, or the source that a given text is about.
@@ -101,9 +107,8 @@ class JudgeRow(ItemRow):
         reference: an ideal answer; for ``pairwise`` the rival text.
         contexts: what the text must not contradict, for ``hallucination``.
         instructions: what the text must do, for ``prompt_alignment``.
-        questions: closed questions that the source answers with yes, for ``summarization``.
-        human: the rating people gave, on any scale.
-        document: what ``prompt`` is, the same for every text about it; ``system`` is who wrote it.
+        questions: closed questions that the source answers with yes, for ``summarization``; for
+            ``qag`` further ones to which yes is the good answer.
     """
 
     prompt: str
@@ -112,6 +117,3 @@ class JudgeRow(ItemRow):
     contexts: tuple[str, ...] = ()
     instructions: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
-    human: float | None = None
-    document: str | None = None
-    system: str | None = None

@@ -134,7 +134,7 @@ def test_fishers_interval_is_scipys():
     human = rng.normal(size=60)
     scores = human + rng.normal(size=60)
     expected = stats.pearsonr(human, scores).confidence_interval(0.95)
-    found = flat(human.tolist(), scores.tolist())["pearson"].interval
+    found = flat(human.tolist(), scores.tolist(), width=1)["pearson"].interval
     assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
 
 
@@ -143,7 +143,7 @@ def test_the_intervals_cover_what_is_true():
     for _ in range(runs):
         human = rng.normal(size=120)
         scores = 0.6 * human + 0.8 * rng.normal(size=120)
-        found = flat(human.tolist(), scores.tolist())["pearson"].interval
+        found = flat(human.tolist(), scores.tolist(), width=1)["pearson"].interval
         covered += found.low <= 0.6 <= found.high
     assert covered >= 0.85 * runs
 
@@ -275,3 +275,29 @@ def test_kappa_is_scikit_learns(pairs, weights):
 def test_kappa_needs_pairs():
     with pytest.raises(ValueError, match="cannot be paired"):
         cohen_kappa("a", "ab")
+    with pytest.raises(ValueError, match="none of the labels"):
+        cohen_kappa([1, 2], [1, 3], labels=[1, 2])
+
+
+def test_a_step_of_a_scale_that_nobody_took_is_still_a_step():
+    # 1 against 4 is three steps on a scale of 1 to 5, and one step where only 1 and 4 are known.
+    left, right = [1, 4, 4, 1, 2], [1, 4, 1, 1, 2]
+    whole = cohen_kappa(left, right, "quadratic", labels=[1, 2, 3, 4, 5])
+    expected = cohen_kappa_score(left, right, weights="quadratic", labels=[1, 2, 3, 4, 5])
+    assert value_of(whole) == pytest.approx(expected)
+    assert value_of(whole) != pytest.approx(value_of(cohen_kappa(left, right, "quadratic")))
+
+
+def test_items_of_a_document_are_drawn_together():
+    rng = np.random.default_rng(11)
+    people, judge = rng.integers(1, 6, (2, 12)).repeat(8, axis=1)
+    documents = np.arange(12).repeat(8).astype(str).tolist()
+    for one, other in (
+        (krippendorff_alpha([people, judge], "interval"),
+         krippendorff_alpha([people, judge], "interval", documents)),
+        (cohen_kappa(people.tolist(), judge.tolist()),
+         cohen_kappa(people.tolist(), judge.tolist(), clusters=documents)),
+    ):  # fmt: skip
+        assert one.value == other.value
+        narrow, wide = (each.interval.high - each.interval.low for each in (one, other))
+        assert wide > 1.5 * narrow

@@ -10,9 +10,11 @@ import pytest
 from scripted_judge import Rule, ScriptedJudge, second
 
 from slmbench.errors import InputError
+from slmbench.ports import Generation, SecondModel
 from slmbench.schema.base import Absent
 from slmbench.schema.strict import parse
 from slmbench.suites.judge.asker import Asker
+from slmbench.suites.judge.figures import judge_scores
 from slmbench.suites.judge.prompts import Prompts
 from slmbench.suites.judge.subject import Rating, Subject
 from slmbench.suites.judge.suite import METHODS
@@ -83,6 +85,27 @@ def test_themis_reads_the_last_line() -> None:
     rambling = rate(task, second(always(), writes="It is 4, I should say"), {})[0]
     assert isinstance(rambling.scores["themis_rating"], Absent)
     assert rambling.scores["unparsable_share"] == 1.0
+
+
+def test_themis_is_asked_with_the_scale_either_way() -> None:
+    class Lenient(ScriptedJudge):
+        """Rates one higher where the best rating is named first."""
+
+        def _text(self, prompt: str, number: int, k: int) -> Generation:
+            turned = "from 5 (best) to 1 (worst)" in prompt
+            text = f"Well.\nRating: {(3, 3, 4)[number % 3] + turned}" if number < 3 else "Well."
+            return Generation(text, (1,))
+
+    judge = SecondModel(Lenient(always()), "lenient@1")
+    found = rate(task_of("themis", criterion="Is it kind?", draws=8), judge, {})[0]
+    assert found.scores["themis_rating"] == pytest.approx((3 + 3 + 4 + 4 + 4 + 5) / 6)
+    assert found.scores["unparsable_share"] == 2 / 8
+    assert found.order_effect == pytest.approx(1 / 4)
+    # Of the three pairs of ratings that each order leaves, one is equal.
+    assert found.agreement == pytest.approx(1 / 3)
+    alone = rate(task_of("themis", criterion="Is it kind?", draws=1), judge, {})[0]
+    assert alone.scores["themis_rating"] == 3.5 and isinstance(alone.agreement, Absent)
+    assert judge_scores(alone)["position_bias"] == pytest.approx(1 / 4)
 
 
 def test_pairwise_sees_through_a_judge_that_takes_the_first() -> None:
@@ -182,6 +205,28 @@ def test_summarization_asks_the_judge_for_questions() -> None:
     (found,) = rate(task_of("summarization"), judge, {})
     assert found.said == ("Is it warm?", "Is it May?")
     assert found.scores["coverage"] == 1.0
+
+
+def test_a_checklist_is_the_share_of_good_answers() -> None:
+    task = task_of("qag", ask={"Is it warm?": "yes", "Is it rude?": False})
+    row = {"questions": ["Is it in May?"]}
+    judge = second(
+        lambda prompt: {"yes": 0.9} if "warm?" in prompt or "May?" in prompt else {"no": 1}
+    )
+    assert rate(task, judge, row)[0].scores["qag"] == 1.0
+    judge = second(always(yes=1.0))
+    assert rate(task, judge, row, {})[0].scores["qag"] == pytest.approx(2 / 3)
+    assert rate(task, judge, {})[0].scores["qag"] == 0.5
+
+
+def test_a_checklist_may_go_through_the_sentences() -> None:
+    task = task_of("qag", ask={"Is it rude?": False}, per="sentence")
+    texts = ("Go away. Come in. Sit down. Hush.", " ")
+    rude, empty = rate(task, second(yes_where("Go", "Hush")), {}, {}, outputs=texts)
+    assert rude.scores["qag"] == 0.5
+    assert "no sentence" in empty.scores["qag"].reason
+    (nothing,) = rate(task_of("qag"), second(always(yes=1.0)), {})
+    assert "'ask'" in nothing.scores["qag"].reason
 
 
 def test_self_check_counts_what_the_others_do_not_say() -> None:
