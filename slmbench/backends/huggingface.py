@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 
 from slmbench.backends import hf_distributions, hf_memory, hf_quantization
 from slmbench.backends.hf_memory import exact
-from slmbench.engine.engine import DEFAULT_ROWS, Engine
+from slmbench.engine.engine import Engine
 from slmbench.errors import InputError, ModelError
 from slmbench.ports import BackendInfo, Generation, Sampling, Tokens
 from slmbench.schema.base import Absent, Measured, Measurement
@@ -46,7 +46,6 @@ class HuggingFace:
         self._spec = spec
         self._source = source
         self._device = _device(spec.device)
-        self.batch_size = spec.batch_size or DEFAULT_ROWS
         self.tokenizer = self._load(transformers.AutoTokenizer, "tokenizer")
         self._baseline_bytes = int(psutil.Process().memory_info().rss)
         self._model = self._load_model()
@@ -67,6 +66,7 @@ class HuggingFace:
         self._engine = Engine(
             self._model, self.info.max_length, self.decode, spec.token_budget, spec.batch_size
         )
+        self.batch_size = self._engine.rows
 
     def encode(self, text: str, add_special_tokens: bool | None = None) -> list[int]:
         """Return token ids; None leaves special tokens to the tokenizer and the spec."""

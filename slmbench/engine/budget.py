@@ -20,6 +20,10 @@ _BLOCK = 512
 _SHARE = 0.4
 #: Bytes of logits of one pass, as float32.
 _LOGIT_BYTES = 192 * 2**20
+#: Texts that grow side by side: so many that a step is worth its few hundred small operations,
+#: which is more of a smaller model's texts, at least and at most.
+_STEP_WEIGHTS = 4_000_000_000
+_GROWING = (256, 1024)
 #: Tensors of the hidden size alive at once in one layer of a typical decoder.
 _LIVE_TENSORS = 24
 
@@ -42,6 +46,7 @@ class Budget:
         self.rows = rows
         self._device = model.device
         self._kv_bytes = _kv_bytes(model, config)
+        self._weights = max(1, sum(each.numel() for each in model.parameters()))
 
     def limits(self) -> Limits:
         """Return the limits of packing."""
@@ -52,6 +57,12 @@ class Budget:
     def batch_rows(self, width: int) -> int:
         """Return how many rows of ``width`` tokens make a plain batch."""
         return self.rows or max(1, self.tokens // width)
+
+    def side_by_side(self) -> int:
+        """Return how many texts grow side by side where memory is not short."""
+        fewest, most = _GROWING
+        worth = min(_STEP_WEIGHTS // self._weights, _LOGIT_BYTES // (4 * self._vocabulary))
+        return self.rows or min(most, max(fewest, worth))
 
     def growing_rows(self, tokens: int) -> int:
         """Return how many texts of ``tokens`` tokens have room for their keys and values."""

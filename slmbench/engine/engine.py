@@ -14,8 +14,6 @@ from slmbench.engine.scoring import Pair, Score, Scoring
 from slmbench.errors import InputError
 from slmbench.ports import Generation, Sampling
 
-#: Texts that grow side by side unless the spec says otherwise.
-DEFAULT_ROWS = 256
 #: Settings of a checkpoint's generation_config that our own steps don't follow, and what they are
 #: where they ask for nothing. A model that asks is continued by transformers.
 _FOREIGN_SETTINGS: dict[str, tuple[Any, ...]] = {
@@ -69,7 +67,8 @@ class Engine:
         self._decode = decode
         self._max_length = max_length
         self._budget = Budget(model, tokens, rows)
-        self._rows = rows or DEFAULT_ROWS
+        #: Texts that grow side by side where memory is not short.
+        self.rows = self._budget.side_by_side()
         self._ability: Ability | None = None
         self._scoring: Scoring | None = None
         self._generator: Generator | None = None
@@ -99,7 +98,7 @@ class Engine:
         if self._scoring is not None:
             self._scoring.forget()
         tokens = max(map(len, prompts)) + how.max_new_tokens
-        rows = min(self._rows, self._budget.growing_rows(tokens))
+        rows = min(self.rows, self._budget.growing_rows(tokens))
         if not self.ability.tree or self._foreign_setting() is not None:
             rows = rows if self.ability.batches else 1
             return continue_plainly(self._model, prompts, how, k, ends, rows, self._decode)

@@ -40,6 +40,22 @@ def test_logits_of_a_pass_fit_what_is_set_aside(model: Any, vocabulary: int) -> 
     assert 1 <= limits.block <= min(limits.tokens, limits.predicted, module._BLOCK)
 
 
+@pytest.mark.parametrize(
+    ("weights", "vocabulary", "rows"),
+    [
+        (1_000_000, 2_000, 1024), (8_000_000, 2_000, 500), (135_000_000, 49_152, 256),
+        (1_000_000, 100_000, 503), (7_000_000_000, 32_000, 256),
+    ],
+)  # fmt: skip
+def test_more_texts_of_a_smaller_model_grow_side_by_side(
+    model: Any, weights: int, vocabulary: int, rows: int
+) -> None:
+    made = _with_vocabulary(model, vocabulary)
+    made.parameters = lambda: [torch.empty(weights, device="meta")]
+    assert Budget(made, 1024).side_by_side() == rows
+    assert Budget(made, 1024, 7).side_by_side() == 7
+
+
 @pytest.mark.parametrize("tokens", [1, 16, 100, 1024])
 def test_a_given_size_is_taken(model: Any, tokens: int) -> None:
     limits = Budget(model, tokens).limits()

@@ -138,3 +138,63 @@ def test_further_scorers_are_asked_for_by_name(tmp_path: Path) -> None:
     wrong = RunSpec(models=(model,), scorers=ScorerSpec(also=("ragas_strong",)))
     with pytest.raises(InputError, match="Did you mean 'ragas_string'"):
         build(wrong)
+
+
+def rated_task(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    (folder / "rated.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "rated.yaml").write_text(
+        "suite: similarity\ntask: rated\nversion: 1.0\ndata: rated.jsonl\n"
+    )
+    return folder / "rated.yaml"
+
+
+def rated_rows() -> list[dict[str, Any]]:
+    """Three texts on each of six documents, of which the one nearer to the reference rates more."""
+    texts = {"all": "the sun is good", "half": "the sun was late", "none": "no rain in may"}
+    given = {"all": [5, 4, 5], "half": [3, None, 2], "none": [1, 2, 1]}
+    return [
+        {
+            "id": f"{n}-{who}", "output": text, "reference": "the sun is good", "human": given[who],
+            "document": f"d{n}", "system": who,
+        }
+        for n in range(6)
+        for who, text in texts.items()
+    ]  # fmt: skip
+
+
+def test_texts_that_people_rated_measure_the_scorers(tmp_path: Path) -> None:
+    result, backend, _ = run(rated_task(tmp_path, rated_rows()))
+    assert backend.calls == []
+    found = {metric.metric: metric for metric in result.metrics}
+    for level in ("sample", "summary", "system"):
+        assert found[f"spearman_{level}@token_f1"].value.value == pytest.approx(1.0)
+        distance = found[f"kendall_tau_b_{level}@edit_distance"]
+        assert distance.value.value == pytest.approx(-1.0) and distance.higher_is_better is False
+    alpha = found["krippendorff_alpha_people"].value
+    assert isinstance(alpha, Measured) and 0.5 < alpha.value < 1 and alpha.n == 18
+    assert "sacrebleu" in found["pearson_sample@chrf"].value.how
+    absent = found["spearman_sample@bertscore"].value
+    assert isinstance(absent, Absent) and "scorers.bertscore" in absent.reason
+    assert not {"chrf", "token_f1"} & set(found), "the texts' own scores are no model's"
+    assert result.samples[0].scores["token_f1"] == 1.0
+    assert "of no model" in result.notes[0]
+
+
+def test_a_lone_rating_makes_the_sample_level_alone(tmp_path: Path) -> None:
+    rows = [
+        {"id": str(n), "output": "x " * n, "reference": "x x x", "human": n} for n in range(1, 4)
+    ]
+    result, _, _ = run(rated_task(tmp_path, rows))
+    names = {metric.metric.partition("@")[0] for metric in result.metrics}
+    assert names == {"pearson_sample", "spearman_sample", "kendall_tau_b_sample"}
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [({"output": "x"}, "'human' ratings"), ({"prompt": "x", "human": 1}, "'output' in item '0'")],
+)
+def test_without_generation_items_hold_rated_texts(
+    row: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=said):
+        run(rated_task(tmp_path, [{"id": "0", "reference": "x", **row}]))

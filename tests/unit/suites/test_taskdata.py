@@ -89,6 +89,18 @@ def test_a_table_has_texts_and_blank_cells(tmp_path: Path) -> None:
     assert [each["id"] for each in items(path, {"p": "a"}, {"b": (1, 2)})] == ["row-1", "row-3"]
 
 
+def test_a_table_without_a_header_gets_its_columns_from_the_task(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text('"one, two",3\nfour,5\n', encoding="utf-8")
+    found = [item for _, item in read_rows(path, {"p": "text"}, {"n": (3, 5)}, ("text", "n"))]
+    assert found == [{"p": "one, two", "id": "row-1"}, {"p": "four", "id": "row-2"}]
+    assert count_rows(path, {}, ("text", "n")) == 2 and count_rows(path, {}) == 1
+    with pytest.raises(InputError, match="line 1 has not as many cells as the columns of the task"):
+        read_rows(path, {}, {}, ("text",))
+    with pytest.raises(InputError, match="'columns' out of the task"):
+        read_rows(written(tmp_path, "d.jsonl"), {}, {}, ("text",))
+
+
 @pytest.mark.parametrize(
     ("where", "ids"),
     [
