@@ -59,6 +59,13 @@ SCORERS = {
     "bertscore": Entry("slmbench.scorers.bertscore:BertScore", "token embeddings of an encoder"),
     "entailment": Entry("slmbench.scorers.entailment:Entailment", "P(entailed) of an NLI model"),
     "ragas_string": Entry("slmbench.scorers.ragas_text:RagasString", "ragas' string similarity"),
+    "ragas_chrf": Entry("slmbench.scorers.ragas_text:RagasChrf", "ragas' character n-gram F"),
+    "ragas_exact_match": Entry(
+        "slmbench.scorers.ragas_text:RagasExactMatch", "ragas' exact match, to the letter"
+    ),
+    "ragas_string_presence": Entry(
+        "slmbench.scorers.ragas_text:RagasStringPresence", "ragas' reference in the text"
+    ),
     "ragas_semantic": Entry(
         "slmbench.scorers.ragas_text:RagasSemantic", "ragas' semantic similarity, local encoder"
     ),

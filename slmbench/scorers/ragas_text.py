@@ -1,8 +1,13 @@
-"""Score texts with ragas' metrics that need no judge: string and semantic similarity."""
+"""Score texts with ragas' metrics that need no judge: string, overlap and semantic similarity.
+
+Two are left out: its BLEU pairs the sentences of two texts in order, as if they were a corpus, and
+gives half an answer full marks; its ROUGE-L takes gigabytes for long texts (``rouge_l`` doesn't).
+"""
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -52,6 +57,55 @@ class RagasString:
     def score(self, items: Sequence[TextItem]) -> list[float | Absent]:
         """Return the similarity in [0, 1] for each item."""
         return _scores(self._metric, items, low=0.0)
+
+
+class _Plain:
+    """A metric of ragas' without settings; an empty output is 0, a blank reference Absent."""
+
+    metric: str
+    higher_is_better = True
+    #: Its class in ragas, and the module that it imports when it scores.
+    _ragas: tuple[str, str]
+
+    def __init__(self) -> None:
+        ragas = import_ragas()
+        from ragas.metrics import collections
+
+        name, needed = self._ragas
+        try:
+            importlib.import_module(needed)
+        except ImportError as error:
+            raise InputError(
+                f"The scorer '{self.metric}' needs {needed}. "
+                "Run: pip install 'slmbench[similarity]'"
+            ) from error
+        self._metric = getattr(collections, name)()
+        self.provenance = f"{self.metric.replace('_', '-')}@{ragas.__version__}"
+
+    def score(self, items: Sequence[TextItem]) -> list[float | Absent]:
+        """Return the score in [0, 1] of each item."""
+        return _scores(self._metric, items, low=0.0)
+
+
+class RagasChrf(_Plain):
+    """ragas' CHRFScore: character n-gram F, by sacrebleu."""
+
+    metric = "ragas_chrf"
+    _ragas = ("CHRFScore", "sacrebleu")
+
+
+class RagasExactMatch(_Plain):
+    """ragas' ExactMatch: 1 where two texts are the same to the letter."""
+
+    metric = "ragas_exact_match"
+    _ragas = ("ExactMatch", "ragas")
+
+
+class RagasStringPresence(_Plain):
+    """ragas' StringPresence: 1 where the reference stands in the text."""
+
+    metric = "ragas_string_presence"
+    _ragas = ("StringPresence", "ragas")
 
 
 class RagasSemantic:

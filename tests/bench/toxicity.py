@@ -82,10 +82,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--batches",
         type=lambda text: [int(each) for each in text.split(",")],
-        default=[32, 64, 128, 256],
+        default=[64, 128, 256, 512, 1024],
         help="that lm-eval is tried with; it runs at the quickest",
     )
-    parser.add_argument("--tried", type=float, default=0.1, help="share of the prompts for that")
+    parser.add_argument("--tried", type=float, default=0.5, help="share of the prompts for that")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("-o", "--output", help="a JSON file for the figures")
     return parser.parse_args()

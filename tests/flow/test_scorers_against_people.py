@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ STSB = """
 suite: similarity
 task: stsb
 version: 1
-data: {data}
+data: pairs.csv
 columns: [output, reference, human]
 """
 PAIRS = 400
@@ -28,10 +29,12 @@ def test_sts_b_is_one_yaml(tmp_path: Path, shared: Path) -> None:
     if not data.is_file():
         pytest.skip("no STS-B test set beside this checkout")
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "stsb.yaml").write_text(STSB.format(data=data), "utf-8")
+    (tmp_path / "mine" / "stsb.yaml").write_text(STSB, "utf-8")
+    lines = random.Random(1234).sample(data.read_text("utf-8").splitlines(), PAIRS)
+    (tmp_path / "mine" / "pairs.csv").write_text("\n".join(lines), "utf-8")
     done = slmbench(
         "run", "--model", "fake:none", "--suite", "similarity", "--task", "stsb", "--include-path",
-        "mine", "--limit", PAIRS, "--scorer", f"embedding={weights.get_model_path()}",
+        "mine", "--scorer", f"embedding={weights.get_model_path()}",
         "--store", "runs", "--json", cwd=tmp_path, SLMBENCH_CACHE=str(tmp_path / "cache"),
     )  # fmt: skip
     assert done.code == 0, done.err

@@ -15,7 +15,13 @@ from slmbench.schema.base import Absent
 from slmbench.scorers.edit_distance import EditDistance
 from slmbench.scorers.embedding import EmbeddingCosine
 from slmbench.scorers.ragas_import import import_ragas
-from slmbench.scorers.ragas_text import RagasSemantic, RagasString
+from slmbench.scorers.ragas_text import (
+    RagasChrf,
+    RagasExactMatch,
+    RagasSemantic,
+    RagasString,
+    RagasStringPresence,
+)
 
 ITEMS = [
     TextItem(output="the sky is blue", reference="the sun is good"),
@@ -104,6 +110,28 @@ def test_string_similarity_is_ragas() -> None:
     assert isinstance(scores[4], Absent) and isinstance(scores[5], Absent)
     distances = EditDistance().score(ITEMS[:4])
     assert [1.0 - float(each) for each in scores[:4]] == pytest.approx(distances)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("scorer", "theirs"),
+    [
+        (RagasChrf, "CHRFScore"), (RagasExactMatch, "ExactMatch"),
+        (RagasStringPresence, "StringPresence"),
+    ],
+)  # fmt: skip
+def test_plain_metrics_are_ragas(scorer: type[RagasChrf], theirs: str) -> None:
+    import_ragas()
+    from ragas.metrics import collections
+
+    scores = scorer().score(ITEMS)
+    for item, score in zip(ITEMS[:3], scores[:3], strict=True):
+        found = getattr(collections, theirs)().score(reference=item.reference, response=item.output)
+        assert score == pytest.approx(found.value)
+    assert scores[1] == pytest.approx(1.0) and scores[3] == 0.0
+    assert all(isinstance(score, Absent) for score in scores[4:])
+    longer = TextItem(output="It was a good day.", reference="a good day")
+    (score,) = RagasStringPresence().score([longer])
+    assert score == 1.0
 
 
 def test_another_distance_is_another_score() -> None:
