@@ -34,7 +34,8 @@ class ScorerSpec(Frozen):
             needed, and a pickle is run), with one it is only the name that is shown.
         classifier: folder of a sequence classifier (HateBERT, RoBERTa, ToxiGen) for toxicity.
         classifier_label: which of its labels is the toxic one; None takes ``toxic``.
-        embedding: a sentence-transformers folder or id; None leaves embedding_cosine Absent.
+        embedding: a sentence-transformers folder or id, or the folder of any model, whose tokens
+            are averaged; None leaves embedding_cosine Absent.
         bertscore: folder of an encoder; None leaves bertscore Absent.
         bertscore_layer: the layer whose vectors are matched, 0 its input; None takes the last.
         nli: folder of a natural-language-inference classifier; None leaves entailment Absent.

@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from slmbench.errors import InputError, ModelError
 from slmbench.ports import TextItem
 from slmbench.schema.base import Absent
-from slmbench.scorers.local_model import encodable, first_line, hash_folder
+from slmbench.scorers.local_model import PICKLES, encodable, first_line, hash_folder
+from slmbench.scorers.mean_pooled import MeanPooled
 
 
-class Encoder:
+class Encoder(Protocol):
+    """What gives a text a vector, and who that is."""
+
+    provenance: str
+
+    def vectors(self, texts: list[str], batch_size: int) -> Any:
+        """Return one unit-length float vector for each text, texts x size."""
+        ...
+
+
+class SentenceEncoder:
     """A sentence-transformers model and the id, version and file hash it is known by."""
 
     def __init__(self, model: str, device: str) -> None:
@@ -26,15 +37,14 @@ class Encoder:
             ) from error
         folder = Path(model)
         local = folder.is_dir()
-        if local and not (folder / "modules.json").is_file():
-            # sentence-transformers would invent a mean pooling here and only log it.
-            raise ModelError(
-                f"'{model}' has no modules.json, so it isn't a sentence-transformers model. "
-                "Save one there with SentenceTransformer.save()."
-            )
+        if local:
+            _refuse_pickles(folder)
         try:
             self._model = sentence_transformers.SentenceTransformer(
-                model, device=device, local_files_only=local
+                model,
+                device=device,
+                local_files_only=local,
+                model_kwargs={"use_safetensors": True},
             )
         except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
             raise ModelError(
@@ -59,8 +69,29 @@ class Encoder:
 
 @lru_cache(maxsize=1)
 def encoder_of(model: str, device: str) -> Encoder:
-    """Share one copy of the weights among the scorers of a run."""
-    return Encoder(model, device)
+    """Share one copy of the weights among the scorers of a run.
+
+    A folder of sentence-transformers says how it pools; of any other model's it is the mean.
+
+    Raises:
+        InputError: a package is missing.
+        ModelError: the model can't be loaded, or holds only pickles.
+    """
+    folder = Path(model)
+    if folder.is_dir() and not (folder / "modules.json").is_file():
+        return MeanPooled(model, device)
+    return SentenceEncoder(model, device)
+
+
+def _refuse_pickles(folder: Path) -> None:
+    """Refuse weights, of any of a model's parts, that are only there as pickles."""
+    for pattern in PICKLES:
+        for path in sorted(folder.rglob(pattern)):
+            if not any(path.parent.glob("*.safetensors")):
+                raise ModelError(
+                    f"'{path}' is a pickle, which can run code when loaded, so slmbench refuses "
+                    "it. Save the model again with SentenceTransformer(FOLDER).save(NEW_FOLDER)."
+                )
 
 
 def _cosines(
@@ -102,7 +133,7 @@ class EmbeddingCosine:
     higher_is_better = True
 
     def __init__(self, *, model: str, device: str = "cpu", batch_size: int = 32) -> None:
-        """Load a local sentence-transformers folder, or a hub id."""
+        """Load a local folder, or the hub id of a sentence-transformers model; see `encoder_of`."""
         self._encoder = encoder_of(model, device)
         self._batch_size = batch_size
         self.provenance = self._encoder.provenance

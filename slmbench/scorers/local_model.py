@@ -20,7 +20,9 @@ TOKENIZER_FILES = (
     "sentencepiece.bpe.model",
     "tokenizer.model",
 )
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+#: Scorers that read the states of tokens and no pooler.
+_OF_TOKENS = ("bertscore", "embedding_cosine")
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
 class LocalModel:
@@ -201,7 +203,7 @@ def _checked(folder: Path, scorer: str) -> Path:
             "there with tokenizer.save_pretrained(...)."
         )
     if not any(folder.glob("*.safetensors")):
-        pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
+        pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
         if pickles:
             raise ModelError(
                 f"'{folder}' holds only pickled weights ({', '.join(pickles[:3])}), which can run "
@@ -254,7 +256,7 @@ def _refuse_gaps(folder: Path, scorer: str, report: dict[str, Any]) -> None:
         for key in map(str, report["missing_keys"])
         # A pooler is not on the way to token embeddings; position ids are only counted.
         if not key.endswith("position_ids")
-        and (scorer != "bertscore" or not key.startswith("pooler."))
+        and (scorer not in _OF_TOKENS or not key.startswith("pooler."))
     )
     if missing:
         raise ModelError(

@@ -9,8 +9,10 @@ import pytest
 
 from slmbench.errors import ModelError
 from slmbench.ports import TextItem
+from slmbench.resources import reference_dir
 from slmbench.schema.base import Absent
-from slmbench.scorers.embedding import EmbeddingCosine, SimilarityToPrompt
+from slmbench.scorers.embedding import EmbeddingCosine, SimilarityToPrompt, encoder_of
+from tests.unit.scorers.tiny_checkpoints import write_encoder
 
 
 def test_cosine_is_that_of_the_model(sentence_dir: Path) -> None:
@@ -53,8 +55,6 @@ def test_provenance_tells_model_from_fallback_and_weights_from_weights(
 
 
 def test_rounding_does_not_lift_a_cosine_above_one(sentence_dir: Path) -> None:
-    from slmbench.scorers.embedding import encoder_of
-
     texts = [
         f"{a} {b}" for a in ["good", "bad", "sun", "sky", "day"] for b in ["rain", "is", "not"]
     ]
@@ -80,9 +80,50 @@ def test_blank_texts(sentence_dir: Path) -> None:
     assert isinstance(scores[3], float)
 
 
-def test_a_plain_encoder_folder_is_refused(encoder_dir: Path) -> None:
-    with pytest.raises(ModelError, match=r"modules\.json"):
-        EmbeddingCosine(model=str(encoder_dir))
+def test_a_plain_encoders_tokens_are_averaged(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+
+    write_encoder(tmp_path / "bert")
+    body = Transformer(str(tmp_path / "bert"))
+    theirs = SentenceTransformer(modules=[body, Pooling(body.get_embedding_dimension(), "mean")])
+    texts = ["the sky is blue", "it was a bad night", "good " * 60]
+    expected = theirs.encode(texts, normalize_embeddings=True)
+    found = encoder_of(str(tmp_path / "bert"), "cpu").vectors(texts, 2)
+    assert found == pytest.approx(expected, abs=1e-5)
+    scorer = EmbeddingCosine(model=str(tmp_path / "bert"))
+    (score,) = scorer.score([TextItem(output=texts[0], reference=texts[1])])
+    assert score == pytest.approx(float(expected[0] @ expected[1]), abs=1e-5)
+    assert scorer.provenance.endswith(":mean-pooled") and ":bert@" in scorer.provenance
+
+
+def test_a_decoder_may_be_the_encoder() -> None:
+    folder = str(reference_dir() / "pico")
+    texts = ["a day", "a good day at the river", "x"]
+    together = encoder_of(folder, "cpu").vectors(texts, 3)
+    assert together.shape == (3, 64) and (together**2).sum(axis=1) == pytest.approx(1.0)
+    for text, vector in zip(texts, together, strict=True):
+        assert encoder_of(folder, "cpu").vectors([text], 1)[0] == pytest.approx(vector, abs=1e-5)
+
+
+def test_a_folder_that_is_no_model_says_what_it_lacks(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no config\.json"):
+        EmbeddingCosine(model=str(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["sentence", "plain"])
+def test_pickled_weights_are_refused(kind: str, sentence_dir: Path, tmp_path: Path) -> None:
+    import torch
+
+    folder = tmp_path / "pickled"
+    shutil.copytree(sentence_dir, folder)
+    if kind == "plain":
+        (folder / "modules.json").unlink()
+    (weights,) = folder.rglob("model.safetensors")
+    torch.save({}, weights.with_name("pytorch_model.bin"))
+    weights.unlink()
+    with pytest.raises(ModelError, match="refuses"):
+        EmbeddingCosine(model=str(folder))
 
 
 def test_damaged_weights_are_refused(sentence_dir: Path, tmp_path: Path) -> None:
