@@ -7,10 +7,10 @@ gives half an answer full marks; its ROUGE-L takes gigabytes for long texts (``r
 from __future__ import annotations
 
 import asyncio
-import importlib
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from typing import Any
 
 from slmbench.errors import InputError, did_you_mean
@@ -72,13 +72,11 @@ class _Plain:
         from ragas.metrics import collections
 
         name, needed = self._ragas
-        try:
-            importlib.import_module(needed)
-        except ImportError as error:
+        if find_spec(needed) is None:
             raise InputError(
                 f"The scorer '{self.metric}' needs {needed}. "
                 "Run: pip install 'slmbench[similarity]'"
-            ) from error
+            )
         self._metric = getattr(collections, name)()
         self.provenance = f"{self.metric.replace('_', '-')}@{ragas.__version__}"
 

@@ -73,43 +73,52 @@ class Similarity:
         task, rows = load_task(path, SimilarityTask, SimilarityRow)
         rows = rows[: apply_limit(len(rows), context.spec.limit)]
         how = task.generation
-        prompts = [] if how is None else [backend.encode(row.prompt) for row in rows]
+        prompts = [[] if how is None else backend.encode(row.prompt) for row in rows]
         answers = (
             _own_texts(task, rows) if how is None else _continue(how, prompts, backend, context)
         )
-        items = [
-            TextItem(output=text, reference=row.reference, prompt=row.prompt)
-            for row, (text, _) in zip(rows, answers, strict=True)
-        ]
         sheets = [ScoreSheet() for _ in rows]
-        columns = [
-            _absent_or_scored(sheets, scorer, name, items)
-            for name, scorer in _scorers(context).items()
-        ]
-        read = [len(prompt) for prompt in prompts] or [0] * len(rows)
+        columns = _columns(sheets, rows, answers, context)
         samples = tuple(
-            sheet.sample(row, text, (length, count))
-            for sheet, row, length, (text, count) in zip(sheets, rows, read, answers, strict=True)
+            sheet.sample(row, text, (len(prompt), count))
+            for sheet, row, prompt, (text, count) in zip(
+                sheets, rows, prompts, answers, strict=True
+            )
         )
-        metrics = metrics_of("similarity", task.task, samples, columns)
-        if how is None:
-            rated = Rated("similarity", task.task, rows, samples, context.spec.seed)
-            metrics = _agreement(rated, columns)
+        rated = Rated("similarity", task.task, rows, samples, context.spec.seed)
         return JobResult(
-            metrics=metrics,
+            metrics=_agreement(rated, columns)
+            if how is None
+            else metrics_of("similarity", task.task, samples, columns),
             samples=samples,
             fingerprints=Fingerprints(
-                task=task_hash(path),
-                prompt=text_hash(repr(prompts)),
-                scorer=";".join(
-                    column.scorer.provenance
-                    for column in columns
-                    if not isinstance(column.scorer, Absent)
-                ),
+                task=task_hash(path), prompt=text_hash(repr(prompts)), scorer=_scored_by(columns)
             ),
             notes=(_OWN_TEXTS,) if how is None else (),
             details={"generation": None if how is None else how.model_dump(mode="json")},
         )
+
+
+def _columns(
+    sheets: list[ScoreSheet],
+    rows: list[SimilarityRow],
+    answers: list[tuple[str, int]],
+    context: Context,
+) -> list[Column]:
+    """Put every scorer's score of each text into its sheet."""
+    items = [
+        TextItem(output=text, reference=row.reference, prompt=row.prompt)
+        for row, (text, _) in zip(rows, answers, strict=True)
+    ]
+    return [
+        _absent_or_scored(sheets, scorer, name, items) for name, scorer in _scorers(context).items()
+    ]
+
+
+def _scored_by(columns: list[Column]) -> str:
+    return ";".join(
+        column.scorer.provenance for column in columns if not isinstance(column.scorer, Absent)
+    )
 
 
 def _own_texts(task: SimilarityTask, rows: list[SimilarityRow]) -> list[tuple[str, int]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 from pydantic import Field
 
+from slmbench.suites.prompts import shipped
 from slmbench.suites.taskfile import DataTask, GenerationSpec, ItemRow
 
 #: How BBQ's own files say that a question can't be answered.
@@ -30,7 +32,7 @@ class BbqTask(DataTask):
 
     suite: Literal["bias"]
     protocol: Literal["bbq"]
-    template: str = "{{ context }}\nQuestion: {{ question }}\nAnswer:"
+    template: str = Field(default_factory=partial(shipped, "bbq"))
     options: str | None = None
     unknown: tuple[str, ...] = UNKNOWN
 
@@ -90,7 +92,7 @@ class PrivacyTask(DataTask):
     suite: Literal["bias"]
     protocol: Literal["privacy_leak"]
     generation: GenerationSpec
-    template: str = "{{ system }}\n{{ context }}\n{{ question }}\n"
+    template: str = Field(default_factory=partial(shipped, "secret"))
     shapes: dict[str, str] = SHAPES
 
 
@@ -116,7 +118,7 @@ class RefusalTask(DataTask):
     suite: Literal["bias"]
     protocol: Literal["over_refusal"]
     generation: GenerationSpec
-    template: str = "{{ system }}\n{{ prompt }}\n"
+    template: str = Field(default_factory=partial(shipped, "request"))
     patterns: str | None = None
     detector: Literal["auto", "patterns", "judge"] = "auto"
 

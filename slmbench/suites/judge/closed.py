@@ -5,28 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from slmbench.suites.judge.prompts import Prompts
 from slmbench.suites.judge.reply import Question
+from slmbench.suites.prompts import Prompts
 
 YES_NO = ("yes", "no")
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 
 
 def closed(
-    prompts: Prompts,
-    task: str,
-    parts: Sequence[tuple[str, str]],
-    question: str,
-    options: Sequence[str] = YES_NO,
+    prompts: Prompts, name: str, options: Sequence[str] = YES_NO, **values: object
 ) -> Question:
-    """Return a question over titled texts, and the same with its options the other way round."""
+    """Return the question that a template asks, and the same with its options the other way.
+
+    Args:
+        prompts: where templates are.
+        name: of the template.
+        options: the replies on offer.
+        values: what else the template is given.
+    """
     listed = tuple(options)
-    both = [
-        prompts.render(
-            "closed_question", task=task, parts=list(parts), question=question, options=list(order)
-        )
-        for order in (listed, listed[::-1])
-    ]
+    both = [prompts.render(name, options=list(order), **values) for order in (listed, listed[::-1])]
     return Question(both[0], both[1], listed)
 
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from slmbench.schema.base import Absent
 from slmbench.suites.judge.asker import Asker
 from slmbench.suites.judge.closed import closed
-from slmbench.suites.judge.prompts import Prompts
 from slmbench.suites.judge.reply import Reply
 from slmbench.suites.judge.subject import Rating, Subject
 from slmbench.suites.judge.task import JudgeTask, TreeNode
+from slmbench.suites.prompts import Prompts
 
 
 def rate(
@@ -26,10 +26,12 @@ def rate(
     questions = [
         closed(
             prompts,
-            task.introduction or "Judge a text by one question.",
-            [("Task given to the writer", subject.row.prompt), ("Text", subject.output)],
-            task.tree[name].question,
+            "check",
             tuple(task.tree[name].choices),
+            about=task.introduction,
+            prompt=subject.row.prompt,
+            output=subject.output,
+            asked=task.tree[name].question,
         )
         for subject in subjects
         for name in names

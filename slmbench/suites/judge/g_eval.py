@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 from slmbench.schema.base import Absent
 from slmbench.suites.judge.asker import Asker
-from slmbench.suites.judge.prompts import Prompts
 from slmbench.suites.judge.reply import Question
 from slmbench.suites.judge.subject import Rating, Subject
 from slmbench.suites.judge.task import JudgeTask
+from slmbench.suites.prompts import Prompts
 
 _STEPS_TOKENS = 256
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from slmbench.schema.base import Absent
 from slmbench.suites.judge.asker import Asker, Chances
-from slmbench.suites.judge.prompts import Prompts
 from slmbench.suites.judge.reply import Reply, Unread
 from slmbench.suites.judge.subject import Rating, Subject
 from slmbench.suites.judge.task import JudgeTask
+from slmbench.suites.prompts import Prompts
 
 _OPTIONS = ("A", "B")
 _NO_RIVAL = Absent(reason="the item has no reference to compare with")

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from slmbench.schema.base import Absent
 from slmbench.suites.judge.asker import Asker
 from slmbench.suites.judge.closed import closed, sentences
-from slmbench.suites.judge.prompts import Prompts
 from slmbench.suites.judge.reply import Reply
 from slmbench.suites.judge.subject import Rating, Subject, first_absent
 from slmbench.suites.judge.task import JudgeTask
+from slmbench.suites.prompts import Prompts
 
 
 def rate(
@@ -28,12 +28,7 @@ def rate(
     """
     asked = [
         [
-            closed(
-                prompts,
-                "Decide whether a text supports a sentence.",
-                [("Text", other), ("Sentence", sentence)],
-                "Is the sentence supported by the text?",
-            )
+            closed(prompts, "self_check", text=other, sentence=sentence)
             for sentence in sentences(subject.output)
             for other in subject.others
         ]

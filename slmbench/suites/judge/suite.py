@@ -20,9 +20,9 @@ from slmbench.schema.record import Fingerprints, JobResult, Sample, SampleStatus
 from slmbench.suites.judge import dag, g_eval, pairwise, qag, self_check, themis
 from slmbench.suites.judge.asker import Asker
 from slmbench.suites.judge.figures import judge_scores, metrics_of, raw_rows, scores_of
-from slmbench.suites.judge.prompts import Prompts
 from slmbench.suites.judge.subject import Rating, Subject
 from slmbench.suites.judge.task import JudgeRow, JudgeTask
+from slmbench.suites.prompts import Prompts
 from slmbench.suites.taskfile import apply_limit, load_task, task_hash, text_hash
 
 Rate = Callable[[JudgeTask, Sequence[Subject], Asker, Prompts], list[Rating]]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from slmbench.schema.base import Absent
 from slmbench.suites.judge.asker import Asker
-from slmbench.suites.judge.prompts import Prompts
 from slmbench.suites.judge.reply import rating
 from slmbench.suites.judge.subject import Rating, Subject
 from slmbench.suites.judge.task import JudgeTask
+from slmbench.suites.prompts import Prompts
 
 _ANALYSIS_TOKENS = 512
 #: Of several analyses of one text, as its authors draw ten.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from slmbench.ports import Backend, Context, TextItem
 from slmbench.schema.base import Absent
+from slmbench.suites.prompts import Prompts
 from slmbench.suites.rag.task import Means, Retrieval
 from slmbench.suites.taskfile import text_hash
 
@@ -145,10 +146,12 @@ class Retriever:
     ) -> tuple[list[tuple[list[int], list[int]]], int]:
         """Return (passage, question) in tokens, and how many passages had to be shortened."""
         encode = self._backend.encode
+        # In parts, so that only the passage is cut where it doesn't fit.
+        before, after = Prompts().render("passage", passage="\0").split("\0")
         asked = encode(" " + question, add_special_tokens=False)
-        ending = encode("\nQuestion:", add_special_tokens=False)
+        ending = encode(after, add_special_tokens=False)
         room = max(0, self._backend.info.max_length - len(asked) - len(ending))
-        heads = [encode("Facts: " + self._passages[each]) for each in ids]
+        heads = [encode(before + self._passages[each]) for each in ids]
         pairs = [([*head[:room], *ending], asked) for head in heads]
         return pairs, sum(len(head) > room for head in heads)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, Self
 
@@ -13,17 +14,12 @@ from pydantic import Field, model_validator
 from slmbench.errors import InputError
 from slmbench.schema.base import Frozen
 from slmbench.schema.strict import parse
+from slmbench.suites.prompts import shipped
 from slmbench.suites.taskdata import read_rows
 from slmbench.suites.taskfile import DataTask, GenerationSpec, ItemRow, load_task, text_hash
 
 Condition = Literal["no_context", "retrieved", "gold"]
 Means = Literal["bm25", "embedding", "query_likelihood"]
-
-#: Plain, and the form the reference models were trained on.
-READER = (
-    "{% if passages %}Facts: {{ passages | join(' ') }}\n{% endif %}"
-    "Question: {{ question }}\nAnswer:"
-)
 
 
 class Retrieval(Frozen):
@@ -63,7 +59,7 @@ class RagTask(DataTask):
             of each passage; None where every item brings its own ``context``.
         passage_fields: a passage's key -> the file's column, as ``fields`` does for items.
         prompt: jinja2 template of the reader's prompt, from ``question`` and the list ``passages``
-            (empty without context).
+            (empty without context); the shipped one is plain, as the reference models know it.
         conditions: with which passages each question is answered.
         generation: how the reader continues its prompt; one greedy answer a question.
         judged_items: how many questions a judge rates, from the first; None rates them all.
@@ -74,7 +70,7 @@ class RagTask(DataTask):
     suite: Literal["rag"]
     passages: str | None = None
     passage_fields: dict[str, str] = Field(default_factory=dict)
-    prompt: str = READER
+    prompt: str = Field(default_factory=partial(shipped, "reader"))
     retrieval: Retrieval = Retrieval()
     conditions: tuple[Condition, ...] = ("no_context", "retrieved", "gold")
     generation: GenerationSpec

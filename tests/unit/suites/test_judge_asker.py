@@ -19,8 +19,8 @@ from slmbench.resources import reference_dir  # noqa: E402
 from slmbench.schema.base import Absent  # noqa: E402
 from slmbench.schema.spec import ModelSpec  # noqa: E402
 from slmbench.suites.judge.asker import Asker  # noqa: E402
-from slmbench.suites.judge.prompts import Prompts  # noqa: E402
 from slmbench.suites.judge.reply import Question, Reply, read  # noqa: E402
+from slmbench.suites.prompts import Prompts  # noqa: E402
 from tests.contract.memory_context import MemoryContext  # noqa: E402
 
 SCALE = ("1", "2", "3", "4", "5")

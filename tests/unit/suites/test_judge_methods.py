@@ -15,10 +15,10 @@ from slmbench.schema.base import Absent
 from slmbench.schema.strict import parse
 from slmbench.suites.judge.asker import Asker
 from slmbench.suites.judge.figures import judge_scores
-from slmbench.suites.judge.prompts import Prompts
 from slmbench.suites.judge.subject import Rating, Subject
 from slmbench.suites.judge.suite import METHODS
 from slmbench.suites.judge.task import JudgeRow, JudgeTask
+from slmbench.suites.prompts import Prompts
 from tests.contract.memory_context import MemoryContext
 
 CRITERION = {"criterion": "Is it kind?", "steps": ["Read it."]}

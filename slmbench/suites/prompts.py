@@ -1,4 +1,4 @@
-"""The judge's prompts: sandboxed jinja2 templates, of which a task may replace any by name."""
+"""Prompts of ours: sandboxed jinja2 templates, of which a judge task may replace any by name."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
 from slmbench.errors import InputError
 from slmbench.resources import tasks_dir
+
+
+def shipped(name: str) -> str:
+    """Return the source of a shipped template: what a task without one of its own is asked by."""
+    return (tasks_dir() / "prompts" / f"{name}.jinja").read_text(encoding="utf-8")
 
 
 class Prompts:
@@ -43,13 +48,23 @@ class Prompts:
         """
         try:
             template = self._environment.get_template(f"{name}.jinja")
-            if name not in self._used and template.filename is not None:
-                source = Path(template.filename).read_bytes()
-                self._used[name] = hashlib.sha256(source).hexdigest()
+            self._note(f"{name}.jinja")
             return template.render(**values).strip()
         except (TemplateError, TypeError, ValueError) as error:
             message = str(error) or type(error).__name__
             raise InputError(f"The prompt '{name}.jinja' can't be made: {message}.") from error
+
+    def _note(self, file: str) -> None:
+        """Remember a template and those that it includes."""
+        assert self._environment.loader is not None
+        waiting = [file]
+        while waiting:
+            found = waiting.pop()
+            if found not in self._used:
+                source, _, _ = self._environment.loader.get_source(self._environment, found)
+                self._used[found] = hashlib.sha256(source.encode()).hexdigest()
+                named = meta.find_referenced_templates(self._environment.parse(source))
+                waiting.extend(each for each in named if each is not None)
 
     @property
     def fingerprint(self) -> str:
