@@ -102,14 +102,10 @@ def cohen_kappa(
     n = len(left)
     if n != len(right) or n == 0:
         raise ValueError(f"{n} and {len(right)} labels cannot be paired")
-    given = {*left, *right}
-    if len(given) < 2:
+    if len({*left, *right}) < 2:
         return Absent(reason="both raters gave one label only, so kappa has no value")
-    known = sorted(given, key=lambda label: (type(label).__name__, label))
-    known = known if labels is None else list(labels)
+    known = _known({*left, *right}, labels)
     places = {label: place for place, label in enumerate(known)}
-    if not given <= places.keys():
-        raise ValueError(f"{given - places.keys()} is none of the labels")
     cells = np.array(
         [places[one] * len(known) + places[other] for one, other in zip(left, right, strict=True)]
     )
@@ -125,6 +121,15 @@ def cohen_kappa(
         how="Cohen 1960",
         source=f"{weights or 'unweighted'} kappa over {len(known)} labels",
     )
+
+
+def _known(given: set[Hashable], labels: Sequence[Any] | None) -> list[Any]:
+    """Return all labels in order: those named, or those given."""
+    if labels is None:
+        return sorted(given, key=lambda label: (type(label).__name__, label))
+    if not given <= set(labels):
+        raise ValueError(f"{given - set(labels)} is none of the labels")
+    return list(labels)
 
 
 def _kappas(cells: np.ndarray, count: int, weights: str | None) -> Statistics:

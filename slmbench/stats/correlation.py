@@ -64,8 +64,7 @@ def correlations(
     """Return ``pearson``, ``spearman`` and ``kendall_tau_b`` of ratings and scores at one level.
 
     - ``sample``: all pairs flat. Interval: Fisher's z with the variances of Bonett and Wright 2000,
-      Psychometrika 65:23, which takes pairs as independent; where documents have several texts,
-      bootstrap over documents.
+      Psychometrika 65:23; where documents have several texts, bootstrap over documents.
     - ``summary``: for each document over its systems, then the mean over documents. A document
       whose ratings or scores are constant has no correlation: it is skipped and counted in
       ``source`` (as G-Eval's and SummEval's scripts do). The alternative, counting it as 0, gives
