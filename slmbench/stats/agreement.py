@@ -111,11 +111,12 @@ def cohen_kappa(
     )
     of_draws = _kappas(cells, len(known), weights)
     table = np.bincount(cells, minlength=len(known) ** 2).reshape(len(known), -1)
+    value = float(of_draws(np.ones((1, n)))[0, 0])
     return Measured(
-        value=float(of_draws(np.ones((1, n)))[0, 0]),
+        value=value,
         unit="",
         n=n,
-        interval=_asymptotic(table, weights)
+        interval=_asymptotic(table, weights, value)
         if clusters is None
         else weighted_bootstrap(n, of_draws, clusters, seed=seed)[0],
         how="Cohen 1960",
@@ -150,11 +151,11 @@ def _kappas(cells: np.ndarray, count: int, weights: str | None) -> Statistics:
     return of_draws
 
 
-def _asymptotic(table: np.ndarray, weights: str | None) -> Interval | None:
+def _asymptotic(table: np.ndarray, weights: str | None, value: float) -> Interval | None:
     with np.errstate(all="ignore"):
         # Rounding may leave a variance below 0; its root, no number, then leaves no interval.
         found = cohens_kappa(table, wt=weights)
-    value, error = float(found.kappa), float(found.std_kappa)
+    error = float(found.std_kappa)
     half = float(stats.norm.ppf(0.975)) * error
     if not math.isfinite(half):
         return None

@@ -150,6 +150,10 @@ def _flat(name: str, table: _Table, seed: int) -> Measurement:
     of_draws = coefficient_of_draws(name, table.human, table.scores)
     clusters = [str(number) for number in table.documents]
     (interval,) = weighted_bootstrap(n, of_draws, clusters, seed=seed)
+    if interval is not None:
+        # The draws' sums round otherwise than scipy's.
+        held = {"low": min(interval.low, value), "high": max(interval.high, value)}
+        interval = interval.model_copy(update=held)
     return _measured(value, n, interval, f"sample level, {n} pairs over {documents} documents")
 
 
