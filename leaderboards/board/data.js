@@ -108,7 +108,7 @@ function knownAs(columns, row) {
   const short = columns.map((column) => column.kind(row)).join();
   if (!knownKinds.has(short)) {
     knownKinds.set(short, [...new Set(columns.flatMap((column) => [`from ${column.origin(row)}`,
-      ...column.marks(row).filter((mark) => mark.kind !== "partial").map((mark) => mark.badge)]))]
+      ...column.marks(row).filter((mark) => !["partial", "judge"].includes(mark.kind)).map((mark) => mark.badge)]))]
       .sort().join("\n"));
   }
   return knownKinds.get(short);

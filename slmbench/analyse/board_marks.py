@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slmbench.analyse.board_columns import Reading
+from slmbench.analyse.board_judges import judge_marks
 from slmbench.analyse.comparability import asked_items
 from slmbench.schema.base import Measured
 from slmbench.schema.board import Cell, Column, Mark
@@ -46,8 +47,10 @@ def mark_column(
     plain = {how for how in hows if not any(differ) and not _is_telling(column, how)}
     return [
         ()
-        if not isinstance(reading.value, Measured) or _is_plain(reading, reading.value.how in plain)
-        else _marks(column, reading, reading.value, differ)
+        if not isinstance(reading.value, Measured)
+        else judge_marks(column, reading)
+        if _is_plain(reading, reading.value.how in plain)
+        else (*_marks(column, reading, reading.value, differ), *judge_marks(column, reading))
         for reading in readings
     ]
 
@@ -106,7 +109,7 @@ def rank_groups(column: Column, cells: Sequence[Cell], hosts: Sequence[str]) -> 
             host = hosts[index] if bound else ""
             key: tuple[str, ...] = (host, cell.origin)
             if cell.marks:
-                key += tuple(mark.badge for mark in cell.marks if mark.kind != "partial")
+                key += tuple(mark.badge for mark in cell.marks if mark.sets_apart)
             groups.setdefault(key, []).append(index)
     return list(groups.values())
 

@@ -177,8 +177,7 @@ class _Case:
         """Return how a row's capability is known; two kinds are not held against each other."""
         cells = [self.made.board.rows[place].cells[at] for at in self.score.parts]
         return tuple(
-            (cell.origin, *(mark.badge for mark in cell.marks if mark.kind != "partial"))
-            for cell in cells
+            (cell.origin, *(mark.badge for mark in cell.marks if mark.sets_apart)) for cell in cells
         )
 
     def _one_kind_first(self, best_first: Sequence[int]) -> list[int]:

@@ -87,6 +87,6 @@ def _groups(column: Column, rows: Sequence[Row], cells: Sequence[Cell]) -> list[
     for at, cell in enumerate(cells):
         if isinstance(cell.value, Measured) if paired else cell.rank is not None:
             host = rows[at].host if column.per_host else ""
-            badges = (mark.badge for mark in cell.marks if mark.kind != "partial")
+            badges = (mark.badge for mark in cell.marks if mark.sets_apart)
             groups.setdefault((host, cell.origin, *badges), []).append(at)
     return list(groups.values())

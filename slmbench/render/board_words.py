@@ -21,6 +21,11 @@ MARK_WORDS: Mapping[MarkKind, tuple[str, str, str]] = {
     "fallback": (
         "fallback", "weaker scorer", "scored by a weaker stand-in, as the usual scorer was missing",
     ),
+    "judge": (
+        "judge ?", "judge in doubt",
+        "rated by a judge whose replies move with the order of what it is shown, differ from draw "
+        "to draw, or often can't be read",
+    ),
     "partial": ("partial", "samples lost", "some samples failed or could not be scored"),
     "provenance": ("a source", "known in another way", "known in another way than its neighbours"),
     "version": ("v. …", "other task version", "another version of the task than its neighbours"),

@@ -8,7 +8,7 @@ from slmbench.schema.base import Frozen, Measured, Measurement
 
 MarkKind = Literal[
     "estimated", "published", "fallback", "provenance", "version", "limit", "partial",
-    "imported", "protocol",
+    "imported", "protocol", "judge",
 ]  # fmt: skip
 Standing = Literal["front", "undecided", "dominated"]
 
@@ -19,6 +19,11 @@ class Mark(Frozen):
     kind: MarkKind
     badge: str
     meaning: str
+
+    @property
+    def sets_apart(self) -> bool:
+        """Say whether a number with it is ranked among those alone that have it too."""
+        return self.kind not in ("partial", "judge")
 
 
 class Column(Frozen):

@@ -176,6 +176,8 @@ def _per_system(name: str, table: _Table, seed: int) -> Measurement:
     sums = np.zeros((3, documents, systems))
     for place, numbers in enumerate((table.human, table.scores, np.ones(table.human.size))):
         np.add.at(sums[place], (table.documents, table.systems), numbers)
+    if systems == 1:
+        return Absent(reason="one system alone: no correlation")
     human, scores = (each.sum(axis=0) / sums[2].sum(axis=0) for each in sums[:2])
     value = COEFFICIENTS[name](human, scores)
     if math.isnan(value):

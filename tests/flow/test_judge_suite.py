@@ -15,7 +15,10 @@ from tests.conftest import slmbench
 
 pytest.importorskip("torch")
 
-JUDGED = "summary_quality,summary_preference,summary_coverage,summary_form,summary_analysis"
+JUDGED = (
+    "summary_quality,summary_preference,summary_coverage,summary_form,summary_analysis,"
+    "summary_checklist"
+)
 OF_THE_JUDGE = {"position_bias", "repeat_consistency", "answer_mass", "unparsable_share"}
 
 
@@ -42,7 +45,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
 
 
 def test_every_method_runs_offline_with_a_small_judge(judged: StoredRun) -> None:
-    assert judged.record.status == "done" and len(judged.record.jobs) == 7
+    assert judged.record.status == "done" and len(judged.record.jobs) == 8
     for job in judged.record.jobs:
         found = values(job)
         assert set(found) > OF_THE_JUDGE
@@ -57,6 +60,15 @@ def test_what_the_judge_could_not_say_is_counted(judged: StoredRun) -> None:
     assert job.unscored_count == len(unscored)
     assert (share.value > 0) == bool(unscored)
     assert all("prompt_alignment" not in sample.scores for sample in unscored)
+
+
+def test_an_analysis_without_a_rating_leaves_its_text_unscored(judged: StoredRun) -> None:
+    (job,) = [job for job in judged.record.jobs if job.task == "summary_analysis"]
+    for sample in judged.samples(job.job_id):
+        assert (sample.status == "unscored") == ("themis_rating" not in sample.scores)
+        assert sample.scores["unparsable_share"] == 1.0 or "themis_rating" in sample.scores
+    assert job.unscored_count == sum(s.status == "unscored" for s in judged.samples(job.job_id))
+    assert job.unscored_count, "the small judge of this test rambles"
 
 
 def test_without_a_judge_every_number_is_absent_with_the_cure(tmp_path: Path) -> None:

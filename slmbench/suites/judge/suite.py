@@ -63,7 +63,7 @@ class Judge:
             ratings = METHODS[task.method](task, subjects, asker, prompts)
         context.progress(2 * len(rows), 2 * len(rows))
         samples = tuple(
-            _sample(subject, rating, backend)
+            _sample(subject, rating, scores_of(task)[0], backend)
             for subject, rating in zip(subjects, ratings, strict=True)
         )
         how = ""
@@ -123,13 +123,13 @@ def _subjects(
     ]
 
 
-def _sample(subject: Subject, rating: Rating, backend: Backend) -> Sample:
+def _sample(subject: Subject, rating: Rating, main: str, backend: Backend) -> Sample:
+    """Return the sample of a text; without its ``main`` score it counts as unscored."""
     row = subject.row
     every = {**rating.scores, **judge_scores(rating)}
     scores = {name: value for name, value in every.items() if not isinstance(value, Absent)}
     missing = {name: value.reason for name, value in every.items() if isinstance(value, Absent)}
-    rated = any(name in scores for name in rating.scores)
-    status: SampleStatus = "ok" if rated else "unscored"
+    status: SampleStatus = "ok" if main in scores else "unscored"
     return Sample(
         sample_id=row.id,
         content_hash=text_hash(row.prompt, row.output or "", row.reference or ""),
@@ -142,5 +142,5 @@ def _sample(subject: Subject, rating: Rating, backend: Backend) -> Sample:
         input_tokens=len(backend.encode(row.prompt)),
         output_tokens=len(backend.encode(subject.output)),
         status=status,
-        reason=None if rated else next(iter(missing.values()), "not rated"),
+        reason=missing.get(main, "not rated") if status == "unscored" else None,
     )

@@ -174,6 +174,33 @@ def test_toxicity_of_two_scorers_becomes_two_columns() -> None:
     assert badges(made, "b", columns[1].column_id) == ["fallback"]
 
 
+def judged(bias: float, agreed: float, unread: float) -> object:
+    figures = {"position_bias": bias, "repeat_consistency": agreed, "unparsable_share": unread}
+    metrics = {"g_eval": 3.0, "pearson_sample": 0.5, **figures}
+    return job(
+        "judge",
+        "tone",
+        {name: measured(each, 0.01, how="judge@1") for name, each in metrics.items()},
+    )
+
+
+def test_a_number_of_a_judge_that_is_known_to_be_bad_is_marked() -> None:
+    found = [
+        record("good", [judged(0.1, 0.8, 0.0)]), record("leans", [judged(0.3, 0.8, 0.0)]),
+        record("wavers", [judged(0.1, 0.4, 0.0)]), record("rambles", [judged(0.1, 0.8, 0.2)]),
+    ]  # fmt: skip
+    made = board(found)
+    assert badges(made, "good", "judge/tone/g_eval") == []
+    for name in ("leans", "wavers", "rambles"):
+        assert badges(made, name, "judge/tone/g_eval") == ["judge ?"]
+        assert badges(made, name, "judge/tone/position_bias") == []
+        assert badges(made, name, "judge/tone/pearson_sample") == []
+    (mark,) = cell(made, "leans", "judge/tone/g_eval").marks
+    assert "move by 0.3" in mark.meaning and "probability of 0.8" in mark.meaning
+    # The rank is that of all who were rated in the same way: the mark sets nobody apart.
+    assert {cell(made, name, "judge/tone/g_eval").rank for name in ("good", "leans")} == {"best"}
+
+
 def test_numbers_known_in_different_ways_are_marked_and_not_ranked_together() -> None:
     def energy(joules: float, how: str) -> object:
         return job("energy", "chat", {"j_per_output_token": measured(joules, 0.1, "J", how)})
