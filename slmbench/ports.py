@@ -188,7 +188,11 @@ class TextItem:
 
 
 class Scorer(Protocol):
-    """Gives texts a score; ``provenance`` is its id, version and weights hash."""
+    """Gives texts a score; ``provenance`` is its id, version and weights hash.
+
+    A scorer that reads no more than a model's positions may also have ``cut_count``: how many texts
+    it was given so far whose end it did not read.
+    """
 
     metric: str
     provenance: str

@@ -60,6 +60,11 @@ class BertScore:
             f"layer={self._layer}of{layers},idf=no,rescaled=no"
         )
 
+    @property
+    def cut_count(self) -> int:
+        """Return how many texts so far were longer than the model's positions."""
+        return self._encoder.cut_count
+
     def score(self, items: Sequence[TextItem]) -> list[float | Absent]:
         """Return BERTScore F1 in [0, 1] for each item."""
         scores, asked = answers_and_open_places(items)

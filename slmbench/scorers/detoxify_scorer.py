@@ -10,7 +10,7 @@ from slmbench.errors import InputError, ModelError, did_you_mean
 from slmbench.ports import TextItem
 from slmbench.schema.base import Absent
 from slmbench.scorers.detoxify_checkpoint import load_detoxify
-from slmbench.scorers.local_model import encodable, first_line, hash_file, positions
+from slmbench.scorers.local_model import are_cut, encodable, first_line, hash_file, positions
 
 # Detoxify's released files carry the first 8 digits of their SHA-256 in their names.
 _RELEASES = {
@@ -120,6 +120,8 @@ class DetoxifyScorer:
         self._column = classes.index("toxicity")
         self._max_length = positions(self._model.config, self._tokenizer)
         self._batch_size = batch_size
+        #: Texts so far that were longer than the model's positions.
+        self.cut_count = 0
         self.provenance = f"detoxify-{variant}@{sha256[:12]}"
 
     def score(self, items: Sequence[TextItem]) -> list[float | Absent]:
@@ -147,9 +149,10 @@ class DetoxifyScorer:
             truncation=True,
             max_length=self._max_length,
             padding=True,
-        ).to(self._model.device)
+        )
+        self.cut_count += sum(are_cut(inputs, self._max_length))
         with torch.inference_mode():
-            logits = self._model(**inputs).logits.float()
+            logits = self._model(**inputs.to(self._model.device)).logits.float()
         return [float(value) for value in torch.sigmoid(logits)[:, self._column].tolist()]
 
 

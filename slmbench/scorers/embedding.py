@@ -19,6 +19,11 @@ class Encoder(Protocol):
 
     provenance: str
 
+    @property
+    def cut_count(self) -> int:
+        """Return how many texts so far were longer than it reads."""
+        ...
+
     def vectors(self, texts: list[str], batch_size: int) -> Any:
         """Return one unit-length float vector for each text, texts x size."""
         ...
@@ -52,19 +57,30 @@ class SentenceEncoder:
                 "Give the folder of a sentence-transformers model, or an id that can be reached."
             ) from error
         digest = hash_folder(folder if local else _snapshot(model))
+        self.cut_count = 0
         version = sentence_transformers.__version__
         name = folder.resolve().name if local else model
         self.provenance = f"sentence-transformers@{version}:{name}@{digest[:12]}"
 
     def vectors(self, texts: list[str], batch_size: int) -> Any:
         """Return one unit-length float vector for each text."""
+        readable = [encodable(text) for text in texts]
+        self.cut_count += self._count_cut(readable)
         return self._model.encode(
-            [encodable(text) for text in texts],
+            readable,
             batch_size=batch_size,
             normalize_embeddings=True,
             convert_to_numpy=True,
             show_progress_bar=False,
         )
+
+    def _count_cut(self, texts: list[str]) -> int:
+        """Return how many texts have more tokens than the model reads; 0 where it has no limit."""
+        most, tokenizer = self._model.max_seq_length, self._model.tokenizer
+        if most is None or not hasattr(tokenizer, "model_max_length"):
+            return 0
+        rows = tokenizer(texts, truncation=False, verbose=False)["input_ids"]
+        return sum(len(row) > most for row in rows)
 
 
 @lru_cache(maxsize=1)
@@ -136,12 +152,17 @@ class EmbeddingCosine:
         """Load a local folder, or the hub id of a sentence-transformers model; see `encoder_of`."""
         self._encoder = encoder_of(model, device)
         self._batch_size = batch_size
+        #: Texts so far that were longer than the encoder reads, each once a call.
+        self.cut_count = 0
         self.provenance = self._encoder.provenance
 
     def score(self, items: Sequence[TextItem]) -> list[float | Absent]:
         """Return the cosine in [-1, 1] for each item."""
         pairs = [(item.output, item.reference) for item in items]
-        return _cosines(self._encoder, pairs, "reference", self._batch_size)
+        before = self._encoder.cut_count
+        scores = _cosines(self._encoder, pairs, "reference", self._batch_size)
+        self.cut_count += self._encoder.cut_count - before
+        return scores
 
 
 class SimilarityToPrompt:
@@ -161,6 +182,8 @@ class SimilarityToPrompt:
         """Prepare the cosine where ``model`` is given, else the chrF fallback."""
         self._encoder = None if model is None else encoder_of(model, device)
         self._batch_size = batch_size
+        #: Texts so far that were longer than the encoder reads, each once a call.
+        self.cut_count = 0
         if self._encoder is not None:
             self.provenance = self._encoder.provenance
             return
@@ -179,7 +202,10 @@ class SimilarityToPrompt:
         """Return the similarity for each item, in [-1, 1] (cosine) or [0, 1] (chrF)."""
         if self._encoder is not None:
             pairs = [(item.output, item.prompt) for item in items]
-            return _cosines(self._encoder, pairs, "prompt", self._batch_size)
+            before = self._encoder.cut_count
+            scores = _cosines(self._encoder, pairs, "prompt", self._batch_size)
+            self.cut_count += self._encoder.cut_count - before
+            return scores
         return [self._overlap(item) for item in items]
 
     def _overlap(self, item: TextItem) -> float | Absent:

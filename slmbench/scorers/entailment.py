@@ -56,6 +56,11 @@ class Entailment:
             f"label={self._classifier.labels[self._column]},{direction}"
         )
 
+    @property
+    def cut_count(self) -> int:
+        """Return how many pairs so far were longer than the model's positions."""
+        return self._classifier.cut_count
+
     def score(self, items: Sequence[TextItem]) -> list[float | Absent]:
         """Return P(entailment) in [0, 1] for each item."""
         scores, asked = answers_and_open_places(items)

@@ -54,18 +54,31 @@ class LocalModel:
         self.max_length = positions(model.config, self.tokenizer)
         self.name = path.resolve().name
         self.digest = hash_folder(path)[:12]
+        #: Texts, or pairs, so far that were longer than what fits.
+        self.cut_count = 0
 
     def inputs(self, texts: list[str], pairs: list[str] | None = None, **more: Any) -> Any:
         """Return a padded batch of tokens; a longer text, or pair of texts, is cut to fit."""
-        return self.tokenizer(
-            [encodable(text) if pairs is None else self._cut(encodable(text)) for text in texts],
-            None if pairs is None else [self._cut(encodable(text)) for text in pairs],
+        first = [encodable(text) for text in texts]
+        second = None if pairs is None else [encodable(text) for text in pairs]
+        kept = first if second is None else [self._cut(text) for text in first]
+        others = None if second is None else [self._cut(text) for text in second]
+        found = self.tokenizer(
+            kept,
+            others,
             return_tensors="pt",
             truncation="longest_first" if pairs is not None else True,
             max_length=self.max_length,
             padding=len(texts) > 1,
             **more,
-        ).to(self.model.device)
+        )
+        whole = [
+            (kept[i], others and others[i]) == (first[i], second and second[i])
+            for i in range(len(first))
+        ]
+        cut = are_cut(found, self.max_length)
+        self.cut_count += sum(a or not b for a, b in zip(cut, whole, strict=True))
+        return found.to(self.model.device)
 
     def _cut(self, text: str) -> str:
         """Return as much of a text as would fit alone.
@@ -143,6 +156,16 @@ def positions(config: Any, tokenizer: Any) -> int:
     if "roberta" in str(config.model_type) or config.model_type == "camembert":
         fit -= int(config.pad_token_id) + 1
     return min(fit, int(tokenizer.model_max_length))
+
+
+def are_cut(encoded: Any, most: int) -> list[bool]:
+    """Return whether each row of a tokenizer's batch lost tokens to its limit of ``most``.
+
+    A tokenizer that isn't a fast one doesn't tell: there a row that is just full counts too.
+    """
+    if encoded.is_fast:
+        return [bool(each.overflowing) for each in encoded.encodings]
+    return [int(length) >= most for length in encoded["attention_mask"].sum(dim=-1).tolist()]
 
 
 def encodable(text: str) -> str:

@@ -25,6 +25,11 @@ class MeanPooled:
             "mean-pooled"
         )
 
+    @property
+    def cut_count(self) -> int:
+        """Return how many texts so far were longer than the model's positions."""
+        return self._model.cut_count
+
     def vectors(self, texts: list[str], batch_size: int) -> Any:
         """Return one unit-length float vector for each text, texts x size; a row of NaN if none."""
         import torch

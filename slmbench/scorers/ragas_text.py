@@ -141,13 +141,17 @@ class RagasSemantic:
 
         self._encoder, self._known, self._batch_size = encoder, known, batch_size
         self._metric = SemanticSimilarity(embeddings=Known())
+        #: Texts so far that were longer than the encoder reads, each once a call.
+        self.cut_count = 0
         self.provenance = f"ragas-semantic-similarity@{ragas.__version__}:{encoder.provenance}"
 
     def score(self, items: Sequence[TextItem]) -> list[float | Absent]:
         """Return the cosine in [-1, 1] for each item."""
         texts = sorted({text for item in items for text in (item.output, item.reference) if text})
+        before = self._encoder.cut_count
         if texts:
             vectors = self._encoder.vectors(texts, self._batch_size)
+            self.cut_count += self._encoder.cut_count - before
             self._known.update(zip(texts, vectors, strict=True))
         try:
             return _scores(self._metric, items, low=-1.0)

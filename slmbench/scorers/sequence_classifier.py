@@ -42,6 +42,11 @@ class SequenceClassifier:
             f"classifier-{self._classifier.name}@{self._classifier.digest}:label={chosen}"
         )
 
+    @property
+    def cut_count(self) -> int:
+        """Return how many texts so far were longer than the model's positions."""
+        return self._classifier.cut_count
+
     def score(self, items: Sequence[TextItem]) -> list[float | Absent]:
         """Return P(toxic) in [0, 1] for each item's output."""
         texts = [item.output for item in items]

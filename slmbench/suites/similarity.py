@@ -24,7 +24,14 @@ from slmbench.suites.taskfile import (
     task_hash,
     text_hash,
 )
-from slmbench.suites.textscores import Column, ScoreSheet, metrics_of, score_into
+from slmbench.suites.textscores import (
+    Column,
+    ScoreSheet,
+    cut_note,
+    cut_of,
+    metrics_of,
+    score_into,
+)
 
 #: Scorers that need no model, and the columns for which less is better.
 _OVERLAP = (
@@ -94,7 +101,7 @@ class Similarity:
             fingerprints=Fingerprints(
                 task=task_hash(path), prompt=text_hash(repr(prompts)), scorer=_scored_by(columns)
             ),
-            notes=(_OWN_TEXTS,) if how is None else (),
+            notes=(*((_OWN_TEXTS,) if how is None else ()), *_cut_notes(columns)),
             details={"generation": None if how is None else how.model_dump(mode="json")},
         )
 
@@ -113,6 +120,10 @@ def _columns(
     return [
         _absent_or_scored(sheets, scorer, name, items) for name, scorer in _scorers(context).items()
     ]
+
+
+def _cut_notes(columns: list[Column]) -> list[str]:
+    return [note for each in columns for note in cut_note(each.name, cut_of(each.scorer))]
 
 
 def _scored_by(columns: list[Column]) -> str:

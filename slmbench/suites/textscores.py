@@ -65,6 +65,17 @@ class Column:
     form: str = ""
 
 
+def cut_of(scorer: Scorer | Absent) -> int:
+    """Return how many texts so far were longer than a scorer reads."""
+    return int(getattr(scorer, "cut_count", 0))
+
+
+def cut_note(name: str, cut: int, what: str = "texts") -> tuple[str, ...]:
+    """Return the sentence about texts whose end a scorer did not read, where there are any."""
+    lost = f"{cut} {what} were longer than the scorer's model reads: their ends did not count"
+    return (f"{name}: {lost}",) if cut else ()
+
+
 def score_into(
     sheets: Sequence[ScoreSheet], scorer: Scorer | Absent, name: str, items: Sequence[TextItem]
 ) -> Column:

@@ -114,6 +114,19 @@ def scorer(named: tuple[str, Scorer]) -> Scorer:
     return named[1]
 
 
+def test_a_text_that_is_longer_than_a_model_reads_is_counted(named: tuple[str, Scorer]) -> None:
+    name, scorer = named
+    if name not in NEURAL:
+        scorer.score([item("sky " * 600, "a day")])
+        assert getattr(scorer, "cut_count", 0) == 0
+        return
+    before = scorer.cut_count  # type: ignore[attr-defined]
+    scorer.score([item("blue sky", "a day"), item("good day", "a sky")])
+    assert scorer.cut_count == before  # type: ignore[attr-defined]
+    scorer.score([item("sky " * 600, "a day"), item("good day", "a sky")])
+    assert scorer.cut_count == before + 1  # type: ignore[attr-defined]
+
+
 def hold(name: str, scores: list[float | Absent], count: int) -> None:
     assert len(scores) == count
     for score in scores:

@@ -61,9 +61,9 @@ def fit_notes(
 ) -> tuple[str, ...]:
     """Return what had to be left out of prompts so that they fit the model."""
     notes = []
-    for rankings in ranked.values():
+    for by, rankings in ranked.items():
         if not isinstance(rankings, Absent) and rankings.cut_count:
-            notes.append(f"{rankings.cut_count} passages were shortened to be ranked by the model")
+            notes.append(f"{rankings.cut_count} passages were shortened to be ranked by {by}")
     for condition, given in readings.items():
         cut = sum(reading.cut for reading in given)
         if cut:

@@ -10,6 +10,7 @@ from slmbench.schema.base import Absent
 from slmbench.suites.prompts import Prompts
 from slmbench.suites.rag.task import Means, Retrieval
 from slmbench.suites.taskfile import text_hash
+from slmbench.suites.textscores import cut_of
 
 try:
     import bm25s
@@ -25,7 +26,8 @@ _PART = 8
 class Rankings:
     """The ids of the passages for each question, best first, and who ranked them.
 
-    ``cut_count`` is how many (question, passage) pairs had the passage shortened to fit a model.
+    ``cut_count`` is how many passages were shortened to fit a model, for each question anew where
+    it reads them with the question.
     """
 
     ids: tuple[tuple[str, ...], ...]
@@ -110,8 +112,9 @@ class Retriever:
             values.append(score)
         ids, count = list(self._passages), len(self._passages)
         starts = range(0, len(values), count)
+        cut = cut_of(scorer)
         found = [_best_first(ids, values[start : start + count]) for start in starts]
-        return Rankings(tuple(found), scorer.provenance)
+        return Rankings(tuple(found), scorer.provenance, cut)
 
     def _by_likelihood(
         self, candidates: Sequence[list[str]], told: Callable[[int], None]

@@ -18,7 +18,7 @@ from slmbench.suites.taskfile import (
     task_hash,
     text_hash,
 )
-from slmbench.suites.textscores import Column, ScoreSheet, metrics_of, score_into
+from slmbench.suites.textscores import Column, ScoreSheet, cut_note, metrics_of, score_into
 from slmbench.suites.toxicity import likelihood, subsets
 from slmbench.suites.toxicity.marking import Mark, marks_of, mean_mark, toxicity_scorer
 from slmbench.suites.toxicity.rewriting import Rewriter, rewriter_of
@@ -44,6 +44,7 @@ class _Outcome:
     sheets: list[ScoreSheet]
     marks: list[list[Mark]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    cuts: tuple[str, ...] = ()
 
     @property
     def form(self) -> str:
@@ -126,8 +127,10 @@ def _prompt(row: TextItemRow, task: TextTask, backend: Backend) -> list[int]:
 def _score_toxicity(found: _Outcome, scorer: Scorer | Absent, context: Context) -> list[Column]:
     k, threshold = found.task.generation.samples, found.task.threshold
     flat = [TextItem(output=text) for texts in found.outputs for text in texts]
-    marks, found.seconds["scorer_s"] = marks_of(scorer, "marks", flat, context)
-    found.marks = [marks[start : start + k] for start in range(0, len(marks), k)]
+    scored = marks_of(scorer, "marks", flat, context)
+    found.seconds["scorer_s"] = scored.seconds
+    found.cuts += cut_note("toxicity", scored.cut)
+    found.marks = [scored.marks[start : start + k] for start in range(0, len(flat), k)]
     for sheet, group in zip(found.sheets, found.marks, strict=True):
         if isinstance(scorer, Absent):
             continue
@@ -151,19 +154,19 @@ def _score_quality(found: _Outcome, context: Context) -> list[Column]:
         for row, texts in zip(found.rows, found.outputs, strict=True)
         for text in texts
     ]
-    marks, found.seconds["similarity_s"] = marks_of(similarity, "similarity", items, context)
+    scored = marks_of(similarity, "similarity", items, context)
+    found.seconds["similarity_s"] = scored.seconds
+    found.cuts += cut_note(_SIMILARITY, scored.cut)
     k = found.task.generation.samples
     if not isinstance(similarity, Absent):
         for number, sheet in enumerate(found.sheets):
-            sheet.put(_SIMILARITY, mean_mark(marks[number * k : (number + 1) * k]))
+            sheet.put(_SIMILARITY, mean_mark(scored.marks[number * k : (number + 1) * k]))
     # Neither end is good in itself: near 0 is off the subject, near 1 repeats the prompt.
     columns = [Column(_SIMILARITY, similarity, True, found.source, found.form)]
     groups = [TextItem(output=texts[0], siblings=tuple(texts)) for texts in found.outputs]
     for name in ("dist_1", "dist_2", "dist_3"):
-        scored = score_into(found.sheets, context.scorer(name), name, groups)
-        columns.append(
-            Column(name, scored.scorer, scored.higher_is_better, found.source, found.form)
-        )
+        each = score_into(found.sheets, context.scorer(name), name, groups)
+        columns.append(Column(name, each.scorer, each.higher_is_better, found.source, found.form))
     return columns
 
 
@@ -243,10 +246,12 @@ def _raw(found: _Outcome) -> tuple[dict[str, float | int | str], ...]:
 def _notes(found: _Outcome, context: Context) -> tuple[str, ...]:
     if found.rewriter is not None:
         who = found.rewriter.model.provenance
-        return (f"black-box form: {who} rewrote every continuation before it was scored",)
+        form = f"black-box form: {who} rewrote every continuation before it was scored"
+        return (form, *found.cuts)
     if context.spec.detoxifier is not None:
-        return ("the detoxifier had nothing to do here: this task has no rewrite prompt",)
-    return ()
+        idle = "the detoxifier had nothing to do here: this task has no rewrite prompt"
+        return (idle, *found.cuts)
+    return found.cuts
 
 
 def _details(found: _Outcome) -> dict[str, Any]:

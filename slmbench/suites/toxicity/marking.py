@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from slmbench.ports import Context, Scorer, TextItem
 from slmbench.schema.base import Absent
 from slmbench.suites.taskfile import text_hash
+from slmbench.suites.textscores import cut_of
 from slmbench.units import clock
 
 #: Texts of one call; between calls is a checkpoint.
@@ -40,28 +42,38 @@ def toxicity_scorer(context: Context) -> Scorer | Absent:
     return context.scorer(name)
 
 
+@dataclass(frozen=True)
+class Marks:
+    """Each item's score or why there is none, the seconds that took, and texts read in part."""
+
+    marks: list[Mark]
+    seconds: float
+    cut: int
+
+
 def marks_of(
     scorer: Scorer | Absent, name: str, items: Sequence[TextItem], context: Context
-) -> tuple[list[Mark], float]:
-    """Return (each item's score or why there is none, the seconds that scoring took)."""
+) -> Marks:
+    """Return what a scorer makes of the items."""
     if isinstance(scorer, Absent):
-        return [scorer] * len(items), 0.0
+        return Marks([scorer] * len(items), 0.0, 0)
     marks: list[Mark] = []
-    seconds = 0.0
+    seconds, cut = 0.0, 0
     for start in range(0, len(items), _CHUNK):
         part = items[start : start + _CHUNK]
         texts = [f"{item.output}\0{item.prompt or ''}" for item in part]
-        key = f"toxicity/{name}/{start}/{text_hash(scorer.provenance, *texts)}"
+        key = f"toxicity/scored/{name}/{start}/{text_hash(scorer.provenance, *texts)}"
         kept = context.checkpoint(key, partial(_score, scorer, part))
         seconds += float(kept["seconds"])
+        cut += int(kept["cut"])
         marks += [Absent(reason=each) if isinstance(each, str) else each for each in kept["marks"]]
-    return marks, seconds
+    return Marks(marks, seconds, cut)
 
 
 def _score(scorer: Scorer, part: Sequence[TextItem]) -> dict[str, Any]:
-    begin = clock()
+    begin, before = clock(), cut_of(scorer)
     marks = [mark.reason if isinstance(mark, Absent) else mark for mark in scorer.score(part)]
-    return {"seconds": clock() - begin, "marks": marks}
+    return {"seconds": clock() - begin, "marks": marks, "cut": cut_of(scorer) - before}
 
 
 def mean_mark(marks: Sequence[Mark]) -> Mark:

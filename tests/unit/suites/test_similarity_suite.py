@@ -96,6 +96,19 @@ def test_with_models_every_column_is_measured_and_says_by_whom(
     assert how["bertscore"] in result.fingerprints.scorer
 
 
+def test_texts_that_a_scorer_reads_in_part_are_counted(tmp_path: Path) -> None:
+    write_encoder(tmp_path / "bert")
+    rows = [
+        {"id": str(n), "output": "good", "reference": "sun " * n, "human": n}
+        for n in (1, 3, 100, 200)
+    ]
+    result, _, _ = run(rated_task(tmp_path, rows), bertscore=str(tmp_path / "bert"))
+    (note,) = [note for note in result.notes if note.startswith("bertscore")]
+    assert note.startswith("bertscore: 2 texts were longer than the scorer's model reads")
+    result, _, _ = run(rated_task(tmp_path, rows[:2]), bertscore=str(tmp_path / "bert"))
+    assert not [note for note in result.notes if note.startswith("bertscore")]
+
+
 def test_prompts_go_in_few_large_calls_and_the_backend_batches(tmp_path: Path) -> None:
     path = write_task(tmp_path, 300)
     one, backend, sent = run(path, batch_size=4)

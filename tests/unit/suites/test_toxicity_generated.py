@@ -16,6 +16,7 @@ from slmbench.schema.base import Absent, Measured
 from slmbench.schema.model_spec import ModelSpec
 from slmbench.suites.toxicity import writing
 from tests.contract.memory_context import MemoryContext
+from tests.unit.scorers.tiny_checkpoints import write_classifier
 from tests.unit.suites.toxicity_tasks import fake, run, texts, values, write_task
 
 pytest.importorskip("profanity_check")
@@ -293,3 +294,17 @@ def test_auto_takes_the_best_scorer_the_request_names(tmp_path: Path) -> None:
         result = run(write_task(tmp_path, PROMPTS[:2]), fake(), context)
         assert context.computed[0] == expected
         assert values(result)["toxic_fraction"] == Absent(reason="not here")
+
+
+def test_texts_that_a_scorer_reads_in_part_are_counted_and_stay_so(tmp_path: Path) -> None:
+    write_classifier(tmp_path / "bert")
+    chosen = {"classifier": str(tmp_path / "bert")}
+    generation = {"samples": 2, "max_new_tokens": 200, "temperature": 1.0}
+    task = write_task(tmp_path, PROMPTS[:2], generation=generation)
+    context = MemoryContext(scorers=chosen)
+    result = run(task, fake(), context)
+    (note,) = result.notes
+    assert note.startswith("toxicity: ") and "longer than the scorer's model reads" in note
+    again = MemoryContext(scorers=chosen)
+    again.kept = context.kept
+    assert run(task, fake(), again) == result and not again.computed
