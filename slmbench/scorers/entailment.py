@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from slmbench.errors import InputError, ModelError, did_you_mean
 from slmbench.ports import TextItem
 from slmbench.schema.base import Absent
-from slmbench.scorers.local_model import LocalClassifier
+from slmbench.scorers.local_classifier import LocalClassifier
 from slmbench.scorers.reference_pairs import answers_and_open_places
 
 _DIRECTIONS = ("output_from_reference", "reference_from_output", "both")

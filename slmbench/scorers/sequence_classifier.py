@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from slmbench.errors import ModelError, did_you_mean
 from slmbench.ports import TextItem
 from slmbench.schema.base import Absent
-from slmbench.scorers.local_model import LocalClassifier
+from slmbench.scorers.local_classifier import LocalClassifier
 
 #: Taken where no label is named; a model that says LABEL_1 has to be explained by its user.
 _PLAIN_NAMES = ("toxic", "toxicity")
