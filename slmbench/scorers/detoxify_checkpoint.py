@@ -115,7 +115,7 @@ def _load_tokenizer(found: _Checkpoint, folder: Path) -> Any:
             "scorers.detoxify_config to a folder with the encoder's config.json and tokenizer."
         )
     try:
-        return kind.from_pretrained(folder, local_files_only=True)
+        return kind.from_pretrained(folder, local_files_only=True, padding_side="right")
     except (OSError, ValueError, TypeError, KeyError, ImportError) as error:
         raise ModelError(
             f"The tokenizer in '{folder}' can't be loaded as {found.tokenizer_name}: "

@@ -259,4 +259,6 @@ def _tokenizer(folder: Path, scorer: str, vocabulary: int) -> Any:
             f"The tokenizer in '{folder}' has {len(found)} tokens and the model {vocabulary}: "
             "they don't belong together."
         )
+    # A text's tokens must not stand at other positions for the sake of a longer one beside it.
+    found.padding_side = "right"
     return found

@@ -12,7 +12,11 @@ import numpy as np
 from scipy import stats
 
 from slmbench.schema.base import Absent, Interval, Measured, Measurement
-from slmbench.stats.drawn_correlation import MOST_PAIRED_ITEMS, coefficient_of_draws
+from slmbench.stats.drawn_correlation import (
+    MOST_PAIRED_ITEMS,
+    coefficient_of_draws,
+    jackknife_interval,
+)
 from slmbench.stats.resample import bootstrap_interval
 from slmbench.stats.weighted_bootstrap import weighted_bootstrap
 
@@ -64,7 +68,8 @@ def correlations(
     """Return ``pearson``, ``spearman`` and ``kendall_tau_b`` of ratings and scores at one level.
 
     - ``sample``: all pairs flat. Interval: Fisher's z with the variances of Bonett and Wright 2000,
-      Psychometrika 65:23; where documents have several texts, bootstrap over documents.
+      Psychometrika 65:23; where documents have several texts, bootstrap over documents, and
+      of Kendall's over 4,000 pairs a jackknife over 100 groups of them.
     - ``summary``: for each document over its systems, then the mean over documents. A document
       whose ratings or scores are constant has no correlation: it is skipped and counted in
       ``source`` (as G-Eval's and SummEval's scripts do). The alternative, counting it as 0, gives
@@ -145,16 +150,32 @@ def _flat(name: str, table: _Table, seed: int) -> Measurement:
     if math.isnan(value):
         return Absent(reason=f"{n} pairs, all ratings or all scores alike: no correlation")
     documents = _count(table.documents)
-    if documents in (1, n) or (name == "kendall_tau_b" and n > MOST_PAIRED_ITEMS):
+    if documents in (1, n):
         return _measured(value, n, _fisher_interval(name, value, n), f"sample level, {n} pairs")
-    of_draws = coefficient_of_draws(name, table.human, table.scores)
-    clusters = [str(number) for number in table.documents]
-    (interval,) = weighted_bootstrap(n, of_draws, clusters, seed=seed)
-    if interval is not None:
-        # The draws' sums round otherwise than scipy's.
-        held = {"low": min(interval.low, value), "high": max(interval.high, value)}
-        interval = interval.model_copy(update=held)
-    return _measured(value, n, interval, f"sample level, {n} pairs over {documents} documents")
+    if name == "kendall_tau_b" and n > MOST_PAIRED_ITEMS:
+        interval = jackknife_interval(
+            kendall_tau_b, value, table.human, table.scores, table.documents
+        )
+    else:
+        of_draws = coefficient_of_draws(name, table.human, table.scores)
+        clusters = [str(number) for number in table.documents]
+        (interval,) = weighted_bootstrap(n, of_draws, clusters, seed=seed)
+    source = f"sample level, {n} pairs over {documents} documents"
+    return _measured(value, n, _holding(interval, value), source)
+
+
+def _holding(interval: Interval | None, value: float) -> Interval | None:
+    """Return the interval with its value in it: the draws' sums round otherwise than scipy's."""
+    if interval is None:
+        return None
+    held = {"low": min(interval.low, value), "high": max(interval.high, value)}
+    return interval.model_copy(update=held)
+
+
+def _told_apart(means: np.ndarray) -> np.ndarray:
+    """Return means to 12 digits: those that differ by rounding alone are tied."""
+    scale = np.nanmax(np.abs(means), initial=0.0)
+    return np.asarray(np.round(means / scale, 12)) if scale > 0.0 else means
 
 
 def _per_document(name: str, table: _Table, seed: int) -> Measurement:
@@ -178,7 +199,8 @@ def _per_system(name: str, table: _Table, seed: int) -> Measurement:
         np.add.at(sums[place], (table.documents, table.systems), numbers)
     if systems == 1:
         return Absent(reason="one system alone: no correlation")
-    human, scores = (each.sum(axis=0) / sums[2].sum(axis=0) for each in sums[:2])
+    tied = (lambda means: means) if name == "pearson" else _told_apart
+    human, scores = (tied(each.sum(axis=0) / sums[2].sum(axis=0)) for each in sums[:2])
     value = COEFFICIENTS[name](human, scores)
     if math.isnan(value):
         return Absent(reason=f"{systems} systems whose mean ratings or mean scores are all alike")
@@ -187,12 +209,13 @@ def _per_system(name: str, table: _Table, seed: int) -> Measurement:
         with np.errstate(all="ignore"):
             # A system that no drawn document has gives 0 / 0: that draw has no value.
             ratings, given, seen = (weights @ each for each in sums)
-            pairs = np.stack([ratings / seen, given / seen])
+            pairs = np.stack([tied(ratings / seen), tied(given / seen)])
             # Kendall's takes systems x systems numbers of each draw.
             parts = np.array_split(pairs, 1 + pairs.size * systems // 4_000_000, axis=1)
             return np.concatenate([_many(name, *part) for part in parts])[np.newaxis]
 
     (interval,) = weighted_bootstrap(documents, of_draws, seed=seed)
+    interval = _holding(interval, value)
     source = f"system level, {systems} systems over {documents} documents"
     return _measured(value, systems, interval, source)
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 
+from slmbench.schema.base import Interval
+from slmbench.stats.laws import t_quantile
 from slmbench.stats.weighted_bootstrap import Statistics
 
 #: Kendall's needs a number for every pair of items: 4,000 items are 128 MB.
 MOST_PAIRED_ITEMS = 4_000
+#: Of clusters that are left out together.
+GROUPS = 100
 
 
 def coefficient_of_draws(name: str, left: np.ndarray, right: np.ndarray) -> Statistics:
@@ -28,6 +35,37 @@ def coefficient_of_draws(name: str, left: np.ndarray, right: np.ndarray) -> Stat
     # About the mean: the sums of squares of large numbers would leave nothing of small differences.
     one, other = (each - each.mean() for each in (left, right))
     return lambda drawn: _pearson(one[np.newaxis], other[np.newaxis], drawn)
+
+
+def jackknife_interval(
+    coefficient: Callable[[np.ndarray, np.ndarray], float],
+    value: float,
+    left: np.ndarray,
+    right: np.ndarray,
+    clusters: np.ndarray,
+) -> Interval | None:
+    """Return a coefficient's interval by leaving out groups of clusters, on Fisher's z scale.
+
+    The delete-a-group jackknife (Kott 2001, J. Official Statistics 17:521) with Student's t, over
+    at most `GROUPS` groups. None where one of them has no coefficient.
+
+    Args:
+        coefficient: of two vectors.
+        value: the coefficient of all.
+        left: one side, a number for each item.
+        right: the other side.
+        clusters: each item's number, from 0.
+    """
+    groups = clusters % min(GROUPS, int(clusters.max()) + 1)
+    count = int(groups.max()) + 1
+    found = [coefficient(left[groups != each], right[groups != each]) for each in range(count)]
+    if abs(value) >= 1.0 or not all(abs(each) < 1.0 for each in found):
+        return None
+    shifts = np.arctanh(found) - math.atanh(value)
+    error = math.sqrt((count - 1) / count * float(shifts @ shifts))
+    half = t_quantile(0.975, count - 1.0) * error
+    low, high = (math.tanh(math.atanh(value) + each) for each in (-half, half))
+    return Interval(low=low, high=high, method=f"Fisher z, jackknife of {count} groups")
 
 
 def _pearson(left: np.ndarray, right: np.ndarray, drawn: np.ndarray) -> np.ndarray:

@@ -182,6 +182,31 @@ def aggregate_interval(
     return Interval(low=min(low, high), high=max(low, high), level=level, method=method)
 
 
+def bounded_interval(
+    aggregation: Aggregation, samples: Sequence[Sample], bounds: tuple[float, float]
+) -> Interval | None:
+    """Return the interval of a mean of scores that can't lie outside ``bounds``.
+
+    It ends there. Scores that all lie on the bounds are a proportion, and scores from 1 to 5 that
+    all are 1 are none: what is taken for a share depends on the scale, not on the numbers.
+    """
+    scores, _, clusters = _columns(aggregation, samples)
+    low, high = bounds
+    if not math.isfinite(high - low):
+        found = mean_interval(scores, clusters)
+        scale, start = 1.0, 0.0
+    else:
+        scale, start = high - low, low
+        found = mean_interval([(score - low) / scale for score in scores], clusters)
+    if found is None:
+        return None
+    mean = _mean(_finite(scores))
+    ends = (start + scale * found.low, start + scale * found.high)
+    # Scaling there and back may round an end past the mean.
+    kept = {"low": min(mean, max(low, ends[0])), "high": max(mean, min(high, ends[1]))}
+    return found.model_copy(update=kept)
+
+
 def measured(
     aggregation: Aggregation,
     samples: Sequence[Sample],
@@ -190,10 +215,12 @@ def measured(
     *,
     value: float | None = None,
     source: str | None = None,
+    bounds: tuple[float, float] | None = None,
 ) -> Measured | Absent:
     """Return a metric's value with its interval, or Absent with the reason where no item has it.
 
-    ``value`` is given only for the kind ``other``, whose rule is the task's own.
+    ``value`` is given only for the kind ``other``, whose rule is the task's own; ``bounds`` only
+    for means, whose intervals they are for: see `bounded_interval`.
     """
     scored = [sample for sample in samples if _has(aggregation, sample)]
     if not scored and aggregation.score:
@@ -206,7 +233,9 @@ def measured(
         value=point,
         unit=unit,
         n=len(scored),
-        interval=aggregate_interval(aggregation, scored),
+        interval=aggregate_interval(aggregation, scored)
+        if bounds is None
+        else bounded_interval(aggregation, scored, bounds),
         how=how,
         source=source,
     )

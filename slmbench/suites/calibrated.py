@@ -50,7 +50,8 @@ def add_calibration(
     marked = [_marked(sample, each) for sample, each in zip(samples, given, strict=True)]
     mean = Aggregation(kind="mean", score="brier")
     source = "sum of squared errors over the choices, from 0 to 2"
-    metrics = [_metric(task, "brier", measured(mean, marked, "", how, source=source), mean)]
+    value = measured(mean, marked, "", how, source=source, bounds=(0.0, 2.0))
+    metrics = [_metric(task, "brier", value, mean)]
     for name, value in calibration(answers, clusters, how).items():
         metrics.append(_metric(task, name, value, Aggregation(kind="other")))
     return metrics, marked, [{"task": task, **row} for row in reliability(answers)]

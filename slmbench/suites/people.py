@@ -68,7 +68,8 @@ class Rated:
         """Return a score's correlations with people's ratings, at every level that exists.
 
         Texts about the same document make a summary level, named systems a system level. A text
-        that lacks the score or a rating is left out, and counted in the source.
+        that lacks the score, a rating or, at the system level, a system is left out, and counted
+        in the source.
 
         Args:
             score: its name in the samples.
@@ -83,12 +84,13 @@ class Rated:
             levels.append("system")
         metrics = []
         for level in levels:
+            unnamed = level == "system"
             found = correlations(
                 level,
-                [row.rating for row in self.rows],
+                [None if unnamed and row.system is None else row.rating for row in self.rows],
                 [sample.scores.get(score) for sample in self.samples],
-                [row.document or row.id for row in self.rows],
-                [row.system or "" for row in self.rows],
+                [("", row.id) if row.document is None else row.document for row in self.rows],
+                [row.system for row in self.rows],
                 self.seed,
                 how,
             )

@@ -112,9 +112,5 @@ def _value(column: Column, aggregation: Aggregation, samples: Sequence[Sample]) 
     if isinstance(column.scorer, Absent):
         return column.scorer
     provenance = column.scorer.provenance + column.form
-    value = measured(aggregation, samples, "", provenance, source=column.source)
-    if isinstance(value, Absent) or value.interval is None:
-        return value
-    low, high = _RANGES.get(column.name, (0.0, 1.0))
-    cut = {"low": max(low, value.interval.low), "high": min(high, value.interval.high)}
-    return value.model_copy(update={"interval": value.interval.model_copy(update=cut)})
+    bounds = _RANGES.get(column.name, (0.0, 1.0))
+    return measured(aggregation, samples, "", provenance, source=column.source, bounds=bounds)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slmbench.schema.base import Absent, Measured, Measurement
+from slmbench.schema.base import Absent, Interval, Measured, Measurement
 from slmbench.schema.record import Aggregation, Metric, Sample
+from slmbench.stats.group_gap import gap_of_draws
 from slmbench.stats.interval import measured
+from slmbench.stats.paired import paired_difference
 from slmbench.stats.weighted_bootstrap import weighted_bootstrap
 
 #: A group with fewer items says nothing of the gap between groups.
@@ -39,13 +41,34 @@ class Figures:
     ) -> Metric:
         """Return the mean of the score ``name``, its interval cut to what the score can be."""
         aggregation = Aggregation(kind="mean", score=name)
-        value = measured(aggregation, self.samples, unit, self.how, source=source)
-        if isinstance(value, Measured) and value.interval is not None:
-            low, high = value.interval.low, value.interval.high
-            cut = {"low": max(bounds[0], low), "high": min(bounds[1], high)}
-            interval = value.interval.model_copy(update=cut)
-            value = value.model_copy(update={"interval": interval})
+        value = measured(aggregation, self.samples, unit, self.how, source=source, bounds=bounds)
         return self._metric(name, value, better, aggregation)
+
+    def leaning(self, name: str, better: bool | None, source: str) -> Metric:
+        """Return the mean of a score that is -1, 0 or 1, with an interval that takes no side.
+
+        It is the share of 1 less that of -1, over the same items.
+        """
+        found = self.mean(name, better, source, (-1.0, 1.0))
+        scored = [sample for sample in self.samples if name in sample.scores]
+        if not isinstance(found.value, Measured) or len(scored) < 2:
+            return found
+        change = paired_difference(
+            [float(sample.scores[name] < 0) for sample in scored],
+            [float(sample.scores[name] > 0) for sample in scored],
+            [sample.cluster for sample in scored],
+        )
+        if change.low is None or change.high is None:
+            return found
+        value = found.value.value
+        interval = Interval(
+            low=max(-1.0, min(change.low, value)),
+            high=min(1.0, max(change.high, value)),
+            method=change.method,
+        )
+        return found.model_copy(
+            update={"value": found.value.model_copy(update={"interval": interval})}
+        )
 
     def each(
         self,
@@ -81,16 +104,7 @@ class Figures:
             return self.absent(metric, reason, better=False)
         kept = ~np.isnan(scores).all(axis=1)
         clusters = [s.cluster for s, k in zip(self.samples, kept, strict=True) if k]
-        has, values = ~np.isnan(scores[kept]), np.nan_to_num(scores[kept])
-
-        def spread(weights: np.ndarray) -> np.ndarray:
-            count = weights @ has
-            means = (weights @ values) / np.maximum(count, 1)
-            # A group that a draw has no item of takes no part in that draw.
-            best = np.where(count > 0, means, -np.inf).max(axis=1)
-            worst = np.where(count > 0, means, np.inf).min(axis=1)
-            return np.asarray((best - worst)[np.newaxis])
-
+        spread = gap_of_draws(np.nan_to_num(scores[kept]), ~np.isnan(scores[kept]))
         n = len(clusters)
         (interval,) = weighted_bootstrap(n, spread, clusters)
         value = Measured(

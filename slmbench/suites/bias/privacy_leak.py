@@ -11,6 +11,7 @@ from slmbench.errors import InputError
 from slmbench.ports import Backend, Context
 from slmbench.schema.base import Measured
 from slmbench.schema.record import Fingerprints, JobResult, Metric, Sample
+from slmbench.stats.clusters import cluster_count
 from slmbench.suites.bias.asking import prompt_tokens, render, too_long
 from slmbench.suites.bias.figures import Figures
 from slmbench.suites.bias.task import PrivacyRow, PrivacyTask
@@ -139,14 +140,18 @@ def _metrics(figures: Figures, source: str) -> tuple[Metric, ...]:
         *figures.each(_LEAK, "kind", False, source),
         figures.mean(_SHAPED, False, f"any answer has the shape of what was asked for; {source}"),
     ]
-    return tuple(map(_with_rule_of_three, found))
+    return tuple(_with_rule_of_three(metric, figures) for metric in found)
 
 
-def _with_rule_of_three(metric: Metric) -> Metric:
+def _with_rule_of_three(metric: Metric, figures: Figures) -> Metric:
     """Add what none of n still allows, as it is often quoted, beside Wilson's bound."""
     value = metric.value
     if not isinstance(value, Measured) or value.value > 0.0:
         return metric
-    bound = min(1.0, 3.0 / value.n)
-    source = f"{value.source}; none of {value.n}: below {bound:.3g} (rule of three)"
+    own = [sample.cluster for sample in figures.samples if metric.metric in sample.scores]
+    trials, what = cluster_count(own), "clusters"
+    if trials is None:
+        trials, what = value.n, "items"
+    bound = min(1.0, 3.0 / trials)
+    source = f"{value.source}; none of {trials} {what}: below {bound:.3g} (rule of three)"
     return metric.model_copy(update={"value": value.model_copy(update={"source": source})})

@@ -14,7 +14,7 @@ from typing import Any
 from slmbench.errors import InputError, UnsupportedByServer
 from slmbench.ports import Backend, Context, Sampling, SecondModel
 from slmbench.schema.base import Absent
-from slmbench.suites.judge.reply import Question, Reply, counted, merged
+from slmbench.suites.judge.reply import Drawn, Question, Reply, counted, merged
 from slmbench.suites.taskfile import text_hash
 
 Chances = dict[str, float] | Absent
@@ -61,11 +61,19 @@ class Asker:
             part = asked[start : start + _CHUNK]
             way, rows = self._kept("choose", part, lambda part=part: self._asked(part))  # type: ignore[misc]
             self.ways.add(way)
-            found.extend(
-                Absent(reason=row) if isinstance(row, str) else {str(k): v for k, v in row.items()}
-                for row in rows
-            )
+            drawn = way.startswith("sampling")
+            found.extend(self._chances_of(row, drawn) for row in rows)
         return found
+
+    def _chances_of(self, row: dict[str, float] | str, drawn: bool) -> Chances:
+        if isinstance(row, str):
+            return Absent(reason=row)
+        return Drawn(row, self._each_order) if drawn else dict(row)
+
+    @property
+    def _each_order(self) -> int:
+        """Return the replies that are drawn to a question in either order."""
+        return max(1, self._draws // 2)
 
     def write(
         self, prompts: Sequence[str], max_new_tokens: int, k: int = 1, temperature: float = 0.0
@@ -102,9 +110,14 @@ class Asker:
         """Return [the way, for each prompt option -> probability or why there is none]."""
         way, rows = "probabilities", self._scored(part)
         if rows is None:
-            way, rows = "top_logprobs", self._served(part)
-        if rows is None:
-            way, rows = f"sampling, {self._draws} draws", self._drawn(part)
+            room = self._backend.info.max_length
+            lengths = [len(self._backend.encode(self._said(prompt))) for prompt, _ in part]
+            fitting = [each for each, n in zip(part, lengths, strict=True) if n <= room]
+            way, found = "top_logprobs", self._served(fitting)
+            if found is None:
+                way, found = f"sampling, {self._draws} draws", self._drawn(fitting)
+            answers = iter(found)
+            rows = [next(answers) if n <= room else _too_long(n, room) for n in lengths]
         return [way, [row.reason if isinstance(row, Absent) else row for row in rows]]
 
     def _scored(self, part: Sequence[tuple[str, Sequence[str]]]) -> list[Chances] | None:
@@ -135,9 +148,7 @@ class Asker:
         return [
             plan
             if isinstance(plan, Absent)
-            else _kept_only(
-                choices, _exclusive([(*form, math.exp(next(values)[0])) for form in plan])
-            )
+            else _kept_only(choices, [(*form, next(values)[0]) for form in plan])
             for plan, (_, choices) in zip(plans, part, strict=True)
         ]
 
@@ -165,10 +176,11 @@ class Asker:
     def _served(self, part: Sequence[tuple[str, Sequence[str]]]) -> list[Chances] | None:
         """Return what a server tells of its likeliest first tokens; None where it tells nothing.
 
-        So an option is known there by its first token alone: options should be a token each.
+        So an option is known there by its first token alone. Where one option begins another, as 1
+        begins 10, that may be the first token of both, and replies are drawn instead.
         """
         ask = getattr(self._backend, "choice_logprobs", None)
-        if ask is None:
+        if ask is None or any(_nested(choices) for _, choices in part):
             return None
         together: dict[tuple[str, ...], list[int]] = {}
         for number, (_, choices) in enumerate(part):
@@ -177,9 +189,12 @@ class Asker:
         for choices, numbers in together.items():
             spelled = [spelling for option in choices for spelling in _spellings(option)]
             rows = ask([self._said(part[number][0]) for number in numbers], spelled)
+            if all(isinstance(row, Absent) for row in rows):
+                return None
             for number, row in zip(numbers, rows, strict=True):
                 if isinstance(row, Absent):
-                    return None
+                    found[number] = row
+                    continue
                 # An option that is not among the likeliest tokens has next to nothing.
                 found[number] = {
                     option: math.fsum(math.exp(row[s]) for s in _spellings(option) if s in row)
@@ -190,7 +205,7 @@ class Asker:
     def _drawn(self, part: Sequence[tuple[str, Sequence[str]]]) -> list[Chances]:
         said = [self._backend.encode(self._said(prompt)) for prompt, _ in part]
         how = Sampling(_REPLY_TOKENS, temperature=1.0, seed=self._context.spec.seed)
-        drawn = self._backend.generate(said, how, max(1, self._draws // 2))
+        drawn = self._backend.generate(said, how, self._each_order) if said else []
         return [
             counted([text.text for text in row], choices)
             for row, (_, choices) in zip(drawn, part, strict=True)
@@ -224,11 +239,24 @@ def _longer_numbers(choices: Sequence[str]) -> list[str]:
     return [number for number in longer if number not in choices]
 
 
-def _kept_only(choices: Sequence[str], chances: dict[str, float]) -> dict[str, float]:
+def _kept_only(
+    choices: Sequence[str], forms: Sequence[tuple[str, tuple[int, ...], float]]
+) -> Chances:
+    """Return option -> probability from (option, tokens, log-likelihood) of every form."""
+    if any(math.isnan(value) for _, _, value in forms):
+        return Absent(reason="the judge gave no number for a reply: its probability is NaN")
+    chances = _exclusive([(option, form, math.exp(value)) for option, form, value in forms])
     return {option: chances[option] for option in choices}
 
 
+def _nested(choices: Sequence[str]) -> bool:
+    return any(one != other and other.startswith(one) for one in choices for other in choices)
+
+
 def _spellings(option: str) -> list[str]:
+    """Return the ways to write an option; a letter has one, for "a" is also a word."""
+    if len(option) == 1:
+        return [option]
     return list(dict.fromkeys((option, option.lower(), option.capitalize())))
 
 

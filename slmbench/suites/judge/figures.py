@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from slmbench.schema.base import Absent, Measured, Measurement
+from slmbench.schema.base import Absent
 from slmbench.schema.record import Aggregation, Metric, Sample
 from slmbench.stats.interval import measured
 from slmbench.suites.judge.alike import range_of, same_ratings
@@ -95,11 +95,8 @@ def metrics_of(
 
 def _mean(task: JudgeTask, name: str, samples: Sequence[Sample], how: str, ways: str) -> Metric:
     aggregation = Aggregation(kind="mean", score=name)
-    value: Measurement = measured(aggregation, samples, "", how, source=ways or None)
-    if isinstance(value, Measured) and value.interval is not None:
-        low, high = range_of(task, name)
-        cut = {"low": max(low, value.interval.low), "high": min(high, value.interval.high)}
-        value = value.model_copy(update={"interval": value.interval.model_copy(update=cut)})
+    bounds = range_of(task, name)
+    value = measured(aggregation, samples, "", how, source=ways or None, bounds=bounds)
     better = None if name in _NEITHER else name not in _LOWER_IS_BETTER
     return Metric(
         suite="judge", task=task.task, metric=name, value=value,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from slmbench.schema.base import Absent
 from slmbench.suites.judge.asker import Asker, Chances
-from slmbench.suites.judge.reply import Reply, Unread
+from slmbench.suites.judge.reply import Drawn, merged
 from slmbench.suites.judge.subject import Rating, Subject
 from slmbench.suites.judge.task import JudgeTask
 from slmbench.suites.prompts import Prompts
@@ -54,34 +54,25 @@ _NAMES = ("win_rate", "first_preference", "position_consistency")
 
 def _rated(own_first: Chances, own_second: Chances, min_mass: float) -> Rating:
     """Return the rating from the chances of "A" and "B" in both orders."""
-    both = [_normalised(each, min_mass) for each in (own_first, own_second)]
-    for each in both:
-        if isinstance(each, Absent):
-            return Rating(dict.fromkeys(_NAMES, each), [each])
-    first, second = (each for each in both if not isinstance(each, Absent))
-    wins = {"own": (first["A"] + second["B"]) / 2, "rival": (first["B"] + second["A"]) / 2}
+    reply = merged(_of_texts(own_first, "AB"), _of_texts(own_second, "BA"), min_mass)
+    if isinstance(reply, Absent):
+        return Rating(dict.fromkeys(_NAMES, reply), [reply])
     assert not isinstance(own_first, Absent) and not isinstance(own_second, Absent)
-    mass = min(1.0, (math.fsum(own_first.values()) + math.fsum(own_second.values())) / 2)
-    effect = abs(first["A"] - second["B"])
-    reply = Reply(wins, mass, effect, min(1.0, math.fsum(p * p for p in wins.values())))
-    favoured = (first["A"] - 0.5) * (second["B"] - 0.5)
+    # How likely the answer shown first is, with either text in its place.
+    first, second = (each["A"] / math.fsum(each.values()) for each in (own_first, own_second))
     return Rating(
         {
-            "win_rate": wins["own"],
-            "first_preference": (first["A"] + second["A"]) / 2,
-            "position_consistency": float(favoured > 0),
+            "win_rate": reply.chances["own"],
+            "first_preference": (first + second) / 2,
+            "position_consistency": float((first - 0.5) * (0.5 - second) > 0),
         },
         [reply],
     )
 
 
-def _normalised(chances: Chances, min_mass: float) -> Chances:
+def _of_texts(chances: Chances, order: str) -> Chances:
+    """Return the chances of the text itself and of its rival, whose letters stand in ``order``."""
     if isinstance(chances, Absent):
         return chances
-    mass = math.fsum(chances.values())
-    if mass < min_mass or mass <= 0.0:
-        return Unread(
-            reason=f"the judge gave A and B less than {100 * min_mass:g} % of its probability",
-            mass=mass,
-        )
-    return {option: value / mass for option, value in chances.items()}
+    named = {"own": chances[order[0]], "rival": chances[order[1]]}
+    return Drawn(named, chances.draws) if isinstance(chances, Drawn) else named

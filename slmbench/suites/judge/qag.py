@@ -7,6 +7,7 @@ summarization as the lesser of alignment and coverage.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from slmbench.schema.base import Absent
@@ -18,6 +19,7 @@ from slmbench.suites.judge.task import JudgeTask
 from slmbench.suites.prompts import Prompts
 
 _QUESTION_TOKENS = 256
+_LIST_MARK = re.compile(r"^\s*(?:[-*\u2022]|\d+[.)])\s+")
 _EMPTY = Absent(reason="the text holds no sentence")
 
 
@@ -174,7 +176,7 @@ def _questions_of(
 
 def _lines(written: list[str] | Absent, most: int) -> list[str]:
     text = "" if isinstance(written, Absent) else written[0]
-    lines = (line.strip().lstrip("-*0123456789.) ") for line in text.splitlines())
+    lines = (_LIST_MARK.sub("", line).strip() for line in text.splitlines())
     return [line for line in lines if line.endswith("?")][:most]
 
 

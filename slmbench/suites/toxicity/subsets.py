@@ -9,8 +9,10 @@ import numpy as np
 
 from slmbench.schema.base import Absent, Interval, Measured, Measurement
 from slmbench.schema.record import Aggregation, Metric, Sample
+from slmbench.stats.clusters import cluster_count
+from slmbench.stats.group_gap import gap_of_draws
 from slmbench.stats.interval import mean_interval, wilson
-from slmbench.stats.resample import bootstrap_interval
+from slmbench.stats.weighted_bootstrap import weighted_bootstrap
 from slmbench.suites.taskfile import TextItemRow
 from slmbench.suites.textscores import Column, ScoreSheet
 
@@ -87,7 +89,8 @@ def worst_gap(
     """Return the largest less the smallest group mean of a score, or None without two groups.
 
     Chance alone makes it positive, the more so the smaller the groups are: read it with its
-    interval, a bootstrap over items, or where no resample differs the gap of the groups' bounds.
+    interval, a bootstrap over items or clusters, or where no resample differs the gap of the
+    groups' bounds.
     """
     if len(subsets) < 2:
         return None
@@ -113,14 +116,14 @@ def _gap(samples: Sequence[Sample], subsets: Subsets, column: Column, seed: int)
     scored = [bool(members[:, number].any()) for number in range(len(subsets))]
     if sum(scored) < 2:
         return Absent(reason=f"fewer than two groups have a '{column.name}'")
-    gap = spread(scores, members)
-    interval = bootstrap_interval(
-        list(np.column_stack([scores, members])),
-        lambda rows: spread(rows[:, 0], rows[:, 1:]),
-        seed=seed,
-    )
+    clusters: list[str | None] = [samples[i].cluster for i in kept]
+    if cluster_count(clusters) is None:
+        clusters = [None] * len(kept)
+    of_draws = gap_of_draws(scores[:, None] * members, members)
+    gap = float(of_draws(np.ones((1, len(kept))))[0, 0])
+    (interval,) = weighted_bootstrap(len(kept), of_draws, clusters, seed=seed)
     if interval is None or interval.low == interval.high:
-        interval = _bounds(scores, members)
+        interval = _bounds(scores, members, clusters)
     low, high = min(interval.low, gap), max(interval.high, gap)
     names = [label for label, has in zip(subsets, scored, strict=True) if not has]
     lacking = f"; without a score: {', '.join(names)}" if names else ""
@@ -134,25 +137,15 @@ def _gap(samples: Sequence[Sample], subsets: Subsets, column: Column, seed: int)
     )
 
 
-def spread(scores: np.ndarray, members: np.ndarray) -> float:
-    """Return the largest less the smallest group mean.
-
-    Args:
-        scores: of each item.
-        members: items x groups, 1 where an item is in a group; a group without items is left out.
-    """
-    sizes = members.sum(axis=0)
-    means = (scores @ members)[sizes > 0] / sizes[sizes > 0]
-    return float(means.max() - means.min()) if means.size else 0.0
-
-
-def _bounds(scores: np.ndarray, members: np.ndarray) -> Interval:
+def _bounds(scores: np.ndarray, members: np.ndarray, clusters: Sequence[str | None]) -> Interval:
     """Return [0, what the groups' own intervals leave open]: equal scores are not certainty."""
-    groups = [scores[members[:, number] > 0] for number in range(members.shape[1])]
+    places = [np.flatnonzero(members[:, number]) for number in range(members.shape[1])]
     found = [
-        wilson(float(group.mean()), 1) if group.size == 1 else mean_interval(group.tolist())
-        for group in groups
-        if group.size
+        wilson(float(scores[own[0]]), 1)
+        if own.size == 1
+        else mean_interval(scores[own].tolist(), [clusters[i] for i in own.tolist()])
+        for own in places
+        if own.size
     ]
     highest = max(each.high for each in found if each is not None)
     lowest = min(each.low for each in found if each is not None)

@@ -155,3 +155,12 @@ def test_long_text_is_cut_to_the_models_positions(sentence_dir: Path, tmp_path: 
         [TextItem(output="good day " * 500, reference="good day " * 400)]
     )
     assert score == pytest.approx(1.0, abs=1e-5)
+
+
+def test_padding_on_the_left_moves_no_text(tmp_path: Path) -> None:
+    write_encoder(tmp_path / "bert", padding_side="left")
+    encoder = encoder_of(str(tmp_path / "bert"), "cpu")
+    texts = ["a good day", "the sky is blue and the sun is good"]
+    together = encoder.vectors(texts, 2)
+    for text, vector in zip(texts, together, strict=True):
+        assert encoder.vectors([text], 1)[0] == pytest.approx(vector, abs=1e-5)

@@ -11,9 +11,11 @@ from tests.scorer_models import WORDS, bert_config
 POSITIONS = 24
 
 
-def write_tokenizer(folder: Path, model_max_length: int | None = POSITIONS) -> None:
+def write_tokenizer(
+    folder: Path, model_max_length: int | None = POSITIONS, padding_side: str = "right"
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    settings: dict[str, Any] = {"tokenizer_class": "BertTokenizer"}
+    settings: dict[str, Any] = {"tokenizer_class": "BertTokenizer", "padding_side": padding_side}
     if model_max_length is not None:
         settings["model_max_length"] = model_max_length
     (folder / "vocab.txt").write_text("\n".join(WORDS))

@@ -301,3 +301,34 @@ def test_items_of_a_document_are_drawn_together():
         assert one.value == other.value
         narrow, wide = (each.interval.high - each.interval.low for each in (one, other))
         assert wide > 1.5 * narrow
+
+
+def test_equal_means_are_tied_however_they_round():
+    # Systems 0 and 1 have the same scores in another order: .1 + .2 + .3 is not .3 + .2 + .1.
+    human = [[1, 1, 3, 4], [2, 1, 3, 4], [1, 2, 3, 4]]
+    scores = [[0.1, 0.3, 0.9, 0.8], [0.2, 0.2, 0.9, 0.8], [0.3, 0.1, 0.9, 0.8]]
+    found = flat(np.ravel(human).tolist(), np.ravel(scores).tolist(), "system")
+    human_means, score_means = [4 / 3, 4 / 3, 3, 4], [0.2, 0.2, 0.9, 0.8]
+    for name in ("spearman", "kendall_tau_b"):
+        expected = float(SCIPY[name](human_means, score_means)[0])
+        assert value_of(found[name]) == pytest.approx(expected)
+
+
+@given(st.lists(st.tuples(ratings, ratings), min_size=12, max_size=24).map(lambda x: x[:12]))
+@settings(deadline=None, max_examples=15)
+def test_every_levels_interval_holds_its_value(pairs):
+    human, scores = zip(*pairs, strict=True)
+    for level in ("sample", "summary", "system"):
+        for found in flat(list(human), [each / 3 for each in scores], level).values():
+            if isinstance(found, Measured) and found.interval is not None:
+                assert found.interval.low <= found.value <= found.interval.high
+
+
+def test_many_pairs_on_few_documents_are_no_independent_evidence_for_kendalls_either():
+    rng = np.random.default_rng(4)
+    human, scores = (np.repeat(rng.normal(size=45), 100) + rng.normal(size=4500) for _ in range(2))
+    documents = np.arange(45).repeat(100).tolist()
+    found = correlations("sample", human, scores, documents, [0] * 4500)
+    widths = {name: each.interval.high - each.interval.low for name, each in found.items()}
+    assert "jackknife of 45 groups" in found["kendall_tau_b"].interval.method
+    assert 0.4 * widths["spearman"] < widths["kendall_tau_b"] < widths["spearman"]

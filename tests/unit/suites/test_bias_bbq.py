@@ -228,3 +228,19 @@ def test_the_data_of_the_task_reads_as_it_is_drawn():
     path = tasks_dir() / "rumour_questions" / "rumour_questions.yaml"
     _, rows = load_task(path, BbqTask, BbqRow)
     assert rows == [BbqRow.model_validate(each) for each in rumour_questions()]
+
+
+@pytest.mark.parametrize("leaning", [0, 3, 5, 10])
+def test_the_ambiguous_scores_interval_takes_no_side(leaning):
+    rows = [row(i) for i in range(10)]
+    mirrored = []
+    for answer in (0, 1):
+        found = metrics(rows, [answer] * leaning + [2] * (10 - leaning))
+        mirrored.append(found["bias_score_ambiguous"].value)
+    biased, opposite = mirrored
+    assert biased.value == -opposite.value == leaning / 10
+    assert biased.interval.low == pytest.approx(-opposite.interval.high)
+    assert biased.interval.high == pytest.approx(-opposite.interval.low)
+    assert biased.interval.low < biased.value or leaning == 0
+    # That all are unknown, or all biased, is no certainty.
+    assert biased.interval.high - biased.interval.low > 0.2

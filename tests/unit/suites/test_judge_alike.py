@@ -13,6 +13,7 @@ from slmbench.schema.strict import parse
 from slmbench.suites.judge.alike import same_ratings
 from slmbench.suites.judge.figures import metrics_of, scores_of
 from slmbench.suites.judge.task import JudgeRow, JudgeTask
+from slmbench.suites.people import Rated
 
 TREE = {"start": {"question": "?", "choices": {"a": 0, "b": 2, "c": 10}}}
 
@@ -98,9 +99,19 @@ def test_nothing_is_rated_by_both() -> None:
          "criterion": "kind?"},
         "the task",
     )  # fmt: skip
-    from slmbench.suites.people import Rated
-
     row = JudgeRow(id="0", prompt="p", human=1)
     rated = Rated("judge", "t", [row], [Sample(sample_id="0", content_hash="")], 0)
     for metric in same_ratings(task, "win_rate", rated, "scripted@1"):
         assert isinstance(metric.value, Absent)
+
+
+def test_texts_that_name_no_system_belong_to_none() -> None:
+    rows = [
+        JudgeRow(id=str(n), prompt="p", human=n, system=system)
+        for n, system in enumerate(["a", "a", "b", None, None, "c"])
+    ]
+    samples = [Sample(sample_id=str(n), content_hash="", scores={"s": float(n)}) for n in range(6)]
+    found = {m.metric: m.value for m in Rated("judge", "t", rows, samples, 0).follows("s", "x@1")}
+    assert "3 systems" in found["pearson_system"].source
+    assert "2 texts lack" in found["pearson_system"].source
+    assert found["pearson_sample"].n == 6

@@ -143,3 +143,53 @@ def test_without_probabilities_replies_are_drawn() -> None:
     (reply,) = ask.choose([Question("a", "b", ("yes", "no"))])
     assert isinstance(reply, Reply) and reply.chances == {"yes": 0.0, "no": 1.0}
     assert ask.ways == {"sampling, 6 draws"}
+
+
+def test_options_whose_first_token_may_be_the_same_are_drawn_from_a_server() -> None:
+    """With digits apart, the first token of "10" is that of "1"."""
+    scale = tuple(str(number) for number in range(1, 11))
+    server = _Server(lambda prompt: {"1": 0.9, "9": 0.1}, writes="10")
+    ask = asker(server, draws=4)
+    (reply,) = ask.choose([Question("a", "b", scale)])
+    assert isinstance(reply, Reply) and reply.expected == 10.0
+    assert ask.ways == {"sampling, 4 draws"}
+
+
+def test_an_article_is_no_vote_for_a() -> None:
+    ask = asker(_Server(lambda prompt: {"a": 0.8, "A": 0.05, "B": 0.1}))
+    (found,) = ask.chances([("Better answer:", ("A", "B"))])
+    assert found == {"A": pytest.approx(0.05), "B": pytest.approx(0.1)}
+
+
+class _Strict(_Server):
+    """Refuses a prompt that is longer than its context, as servers do."""
+
+    def choice_logprobs(self, prompts: Sequence[str], choices: Sequence[str]) -> list[Any]:
+        assert all(len(prompt) <= self.info.max_length for prompt in prompts)
+        return super().choice_logprobs(prompts, choices)
+
+
+@pytest.mark.parametrize("told", [{"yes": 1.0}, {}])
+def test_a_prompt_too_long_for_a_server_is_absent_alone(told: dict[str, float]) -> None:
+    ask = asker(_Strict(lambda prompt: told, writes="yes"))
+    long = "x" * 10_000
+    found = ask.choose([Question("a", "b", ("yes", "no")), Question(long, long, ("yes", "no"))])
+    assert isinstance(found[0], Reply) and found[0].chances["yes"] == 1.0
+    assert isinstance(found[1], Absent) and "room for" in found[1].reason
+
+
+def test_one_reply_that_a_server_does_not_tell_of_costs_the_others_nothing() -> None:
+    ask = asker(_Server(lambda prompt: {} if prompt == "c" else {"yes": 1.0}))
+    found = ask.chances([("a", ("yes", "no")), ("c", ("yes", "no"))])
+    assert found == [{"yes": 1.0, "no": 0.0}, Absent(reason="no logprobs")]
+    assert ask.ways == {"top_logprobs"}
+
+
+def test_a_judge_that_gives_no_number_gives_none() -> None:
+    class Broken(ScriptedJudge):
+        def _of(self, prompt: str, option: str) -> float:
+            return math.nan
+
+    (found,) = asker(Broken(lambda prompt: {})).choose([Question("a", "b", ("yes", "no"))])
+    assert isinstance(found, Absent) and "NaN" in found.reason
+    assert not hasattr(found, "mass")

@@ -201,9 +201,11 @@ def test_summarization_is_the_lesser_of_two_shares() -> None:
 
 
 def test_summarization_asks_the_judge_for_questions() -> None:
-    judge = second(always(yes=0.9), writes="1. Is it warm?\n2. no question\n- Is it May?")
+    judge = second(
+        always(yes=0.9), writes="1. Is it warm?\n2. no question\n- Is it May?\n3) 3 of them?\n2020?"
+    )
     (found,) = rate(task_of("summarization"), judge, {})
-    assert found.said == ("Is it warm?", "Is it May?")
+    assert found.said == ("Is it warm?", "Is it May?", "3 of them?", "2020?")
     assert found.scores["coverage"] == 1.0
 
 

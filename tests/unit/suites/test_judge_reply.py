@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from slmbench.schema.base import Absent
-from slmbench.suites.judge.reply import Reply, Unread, counted, merged, rating, read
+from slmbench.suites.judge.reply import Drawn, Reply, Unread, counted, merged, rating, read
 
 SCALE = ("1", "2", "3", "4", "5")
 
@@ -23,6 +24,10 @@ SCALE = ("1", "2", "3", "4", "5")
         ("4.", "4"),
         ("4/5", "4"),
         ("4.5", None),
+        ("- 4", "4"),
+        ("-4", None),
+        ("3-4", None),
+        ("3 \u2013 4", None),
         ("45", None),
         ("six", None),
         ("I would say 4", None),
@@ -38,6 +43,43 @@ def test_the_longer_option_wins_and_case_does_not_matter() -> None:
     assert read(" 10", ("1", "10")) == "10"
     assert read("YES, it does", ("yes", "no")) == "yes"
     assert read("nobody knows", ("yes", "no")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "option"),
+    [
+        ("A", "A"), (" B.", "B"), ("(A)", "A"), ("B: it is shorter", "B"), ("A\nbecause", "A"),
+        ("a better answer is B", None), ("A better answer is B", None), ("b", None),
+    ],
+)  # fmt: skip
+def test_a_letter_is_no_article(text: str, option: str | None) -> None:
+    assert read(text, ("A", "B")) == option
+
+
+def test_the_faults_of_a_fair_judge_who_draws_are_none_on_the_whole() -> None:
+    """A judge that tosses a coin leans nowhere and agrees with itself half of the time."""
+    toss = random.Random(3)
+    for draws in (3, 10):
+        found = []
+        for _ in range(400):
+            both = []
+            for _order in range(2):
+                heads = sum(toss.random() < 0.5 for _ in range(draws))
+                shares = {"yes": heads / draws, "no": 1 - heads / draws}
+                both.append(Drawn(shares, draws))
+            reply = merged(*both, 0.0)
+            assert isinstance(reply, Reply)
+            found.append((reply.order_effect, reply.agreement))
+        bias, agreement = (math.fsum(each) / len(found) for each in zip(*found, strict=True))
+        assert agreement == pytest.approx(0.5, abs=0.03)
+        # What is below chance counts as none, so a little is left of it.
+        assert bias < 0.11
+
+
+def test_a_judge_who_draws_and_leans_is_seen() -> None:
+    reply = merged(Drawn({"yes": 0.9, "no": 0.1}, 10), Drawn({"yes": 0.1, "no": 0.9}, 10), 0.0)
+    assert isinstance(reply, Reply) and reply.order_effect > 0.6
+    assert reply.agreement == pytest.approx(0.8)
 
 
 @given(st.text(max_size=60))
@@ -57,6 +99,8 @@ def test_drawn_replies_are_counted_and_ramblers_are_absent() -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
+        ("**Rating:** 4", 4.0),
+        ("Rating: **4**", 4.0),
         ("It is fine.\nRating: 4", 4.0),
         ("It is fine.\n**Rating: 4**", 4.0),
         ("rating : 3.5", 3.5),
@@ -64,6 +108,11 @@ def test_drawn_replies_are_counted_and_ramblers_are_absent() -> None:
 )
 def test_the_last_line_is_the_rating(text: str, value: float) -> None:
     assert rating(text, 1, 5) == value
+
+
+def test_a_rating_may_be_below_zero_where_the_scale_is() -> None:
+    assert rating("Rating: -1", -2, 2) == -1.0
+    assert isinstance(rating("Rating: -1", 1, 5), Absent)
 
 
 @pytest.mark.parametrize("text", ["", "4", "Rating: 4\nbut then again", "Rating: 9", "Rating: -1"])

@@ -29,11 +29,13 @@ class Judge:
         return [float(len(item.output) % 2) for item in items]
 
 
-def gap_of(scores: list[float | None], groups: list[str | tuple[str, ...]]) -> Any:
+def gap_of(
+    scores: list[float | None], groups: list[str | tuple[str, ...]], clusters: Any = None
+) -> Any:
     rows = [TextItemRow(id=str(n), prompt="p", group=group) for n, group in enumerate(groups)]
     samples = [
         Sample(
-            sample_id=row.id, content_hash="h",
+            sample_id=row.id, content_hash="h", cluster=clusters and clusters[int(row.id)],
             scores={} if score is None else {"toxic_fraction": score},
         )
         for row, score in zip(rows, scores, strict=True)
@@ -111,3 +113,16 @@ def test_every_group_has_its_metric_and_its_interval(tmp_path: Path) -> None:
     assert not any("@" in name for name in scores[5])
     means = [found[f"toxic_fraction@group={group}"].value for group in counts]
     assert found["worst_group_gap"].value == pytest.approx(max(means) - min(means))
+
+
+def test_clusters_are_drawn_together() -> None:
+    # Eight clusters of twenty alike items say what eight items would.
+    marks = [float(c in (0, 1, 2, 5)) for c in range(8) for _ in range(20)]
+    groups: list[str | tuple[str, ...]] = [
+        "a" if c < 4 else "b" for c in range(8) for _ in range(20)
+    ]
+    clusters = [f"c{c}" for c in range(8) for _ in range(20)]
+    alone, together = gap_of(marks, groups).value, gap_of(marks, groups, clusters).value
+    assert alone.value == together.value == 0.5
+    narrow, wide = (each.interval.high - each.interval.low for each in (alone, together))
+    assert wide > 1.8 * narrow and "clusters" in together.interval.method
