@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from slmbench.scorers.local_model import LocalModel
 
 
@@ -32,6 +30,7 @@ class MeanPooled:
 
     def vectors(self, texts: list[str], batch_size: int) -> Any:
         """Return one unit-length float vector for each text, texts x size; a row of NaN if none."""
+        import numpy as np
         import torch
 
         found: list[Any] = [None] * len(texts)

@@ -153,7 +153,7 @@ def test_ctrl_c_leaves_a_clean_terminal_and_says_how_to_go_on(tmp_path: Path) ->
     # The last job takes long enough for a key that a busy host hands on late.
     request = [f"{each},latency" if "," in str(each) and "accuracy" in str(each) else each
                for each in _REQUEST]  # fmt: skip
-    request[request.index("sentiment,everyday,summary")] = "sentiment,everyday,summary,chat"
+    request[request.index("sentiment,everyday,summary")] = "sentiment,everyday,summary,tail"
     watched = Watched(tmp_path, *request)
     assert watched.until("▶ toxicity/everyday"), watched.terminal.rows
     os.write(watched.main, b"\x03")
