@@ -67,9 +67,8 @@ def correlations(
 ) -> dict[str, Measurement]:
     """Return ``pearson``, ``spearman`` and ``kendall_tau_b`` of ratings and scores at one level.
 
-    - ``sample``: all pairs flat. Interval: Fisher's z with the variances of Bonett and Wright 2000,
-      Psychometrika 65:23; where documents have several texts, bootstrap over documents, and
-      of Kendall's over 4,000 pairs a jackknife over 100 groups of them.
+    - ``sample``: all pairs flat. Interval: Fisher's z (Bonett and Wright 2000, Psychometrika 65:23);
+      of documents with several texts, bootstrap over them, and a jackknife of Kendall's above 4,000.
     - ``summary``: for each document over its systems, then the mean over documents. A document
       whose ratings or scores are constant has no correlation: it is skipped and counted in
       ``source`` (as G-Eval's and SummEval's scripts do). The alternative, counting it as 0, gives

@@ -192,12 +192,8 @@ def bounded_interval(
     """
     scores, _, clusters = _columns(aggregation, samples)
     low, high = bounds
-    if not math.isfinite(high - low):
-        found = mean_interval(scores, clusters)
-        scale, start = 1.0, 0.0
-    else:
-        scale, start = high - low, low
-        found = mean_interval([(score - low) / scale for score in scores], clusters)
+    start, scale = (low, high - low) if math.isfinite(high - low) else (0.0, 1.0)
+    found = mean_interval([(score - start) / scale for score in scores], clusters)
     if found is None:
         return None
     mean = _mean(_finite(scores))
