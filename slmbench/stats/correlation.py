@@ -67,12 +67,13 @@ def correlations(
 ) -> dict[str, Measurement]:
     """Return ``pearson``, ``spearman`` and ``kendall_tau_b`` of ratings and scores at one level.
 
-    - ``sample``: all pairs flat. Interval: Fisher's z (Bonett and Wright 2000, Psychometrika 65:23);
-      of documents with several texts, bootstrap over them, and a jackknife of Kendall's above 4,000.
+    - ``sample``: all pairs flat. Interval: Fisher's z (Bonett and Wright 2000, Psychometrika
+      65:23); where documents have several texts, bootstrap over them (Kendall's above 4,000 pairs:
+      jackknife).
     - ``summary``: for each document over its systems, then the mean over documents. A document
-      whose ratings or scores are constant has no correlation: it is skipped and counted in
-      ``source`` (as G-Eval's and SummEval's scripts do). The alternative, counting it as 0, gives
-      a lower mean. Interval: bootstrap over documents.
+      whose ratings or scores are constant has none: it is skipped and counted in ``source`` (as
+      G-Eval's and SummEval's scripts do); as 0 it would lower the mean. Interval: bootstrap over
+      documents.
     - ``system``: of the systems' means over documents. Interval: bootstrap over documents.
 
     Args:

@@ -196,8 +196,7 @@ def bounded_interval(
     found = mean_interval([(score - start) / scale for score in scores], clusters)
     if found is None:
         return None
-    mean = _mean(_finite(scores))
-    ends = (start + scale * found.low, start + scale * found.high)
+    mean, ends = _mean(_finite(scores)), (start + scale * found.low, start + scale * found.high)
     # Scaling there and back may round an end past the mean.
     kept = {"low": min(mean, max(low, ends[0])), "high": max(mean, min(high, ends[1]))}
     return found.model_copy(update=kept)
