@@ -68,8 +68,7 @@ def correlations(
     """Return ``pearson``, ``spearman`` and ``kendall_tau_b`` of ratings and scores at one level.
 
     - ``sample``: all pairs flat. Interval: Fisher's z (Bonett and Wright 2000, Psychometrika
-      65:23); where documents have several texts, bootstrap over them (Kendall's above 4,000 pairs:
-      jackknife).
+      65:23); where documents have several texts, bootstrap over them.
     - ``summary``: for each document over its systems, then the mean over documents. A document
       whose ratings or scores are constant has none: it is skipped and counted in ``source`` (as
       G-Eval's and SummEval's scripts do); as 0 it would lower the mean. Interval: bootstrap over
@@ -152,16 +151,19 @@ def _flat(name: str, table: _Table, seed: int) -> Measurement:
     documents = _count(table.documents)
     if documents in (1, n):
         return _measured(value, n, _fisher_interval(name, value, n), f"sample level, {n} pairs")
-    if name == "kendall_tau_b" and n > MOST_PAIRED_ITEMS:
-        interval = jackknife_interval(
-            kendall_tau_b, value, table.human, table.scores, table.documents
-        )
-    else:
-        of_draws = coefficient_of_draws(name, table.human, table.scores)
-        clusters = [str(number) for number in table.documents]
-        (interval,) = weighted_bootstrap(n, of_draws, clusters, seed=seed)
     source = f"sample level, {n} pairs over {documents} documents"
+    interval = _clustered_interval(name, value, table, seed)
     return _measured(value, n, _holding(interval, value), source)
+
+
+def _clustered_interval(name: str, value: float, table: _Table, seed: int) -> Interval | None:
+    """Return the interval by drawing documents, or of too many pairs for Kendall's a jackknife."""
+    n = table.human.size
+    if name == "kendall_tau_b" and n > MOST_PAIRED_ITEMS:
+        return jackknife_interval(kendall_tau_b, value, table.human, table.scores, table.documents)
+    of_draws = coefficient_of_draws(name, table.human, table.scores)
+    clusters = [str(number) for number in table.documents]
+    return weighted_bootstrap(n, of_draws, clusters, seed=seed)[0]
 
 
 def _holding(interval: Interval | None, value: float) -> Interval | None:
