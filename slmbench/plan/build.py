@@ -19,6 +19,7 @@ from slmbench.schema.model_spec import ModelSpec
 from slmbench.schema.plan import Job, Plan, RunPlan, SecondPlan, TaskRef
 from slmbench.schema.record import ModelFingerprint
 from slmbench.schema.spec import RunSpec
+from slmbench.suites import definitions
 from slmbench.suites.memory.devices import load_devices
 from slmbench.suites.taskfile import definition_hash
 
@@ -60,6 +61,10 @@ def build(spec: RunSpec) -> Plan:
         for suite in spec.suites
         for task in tasks[suite]
     )
+    for suite in spec.suites:
+        for task in tasks[suite]:
+            if task.path is not None and task.kind not in ("accuracy", "workload"):
+                definitions.check(Path(task.path), task.kind)
     return Plan(spec=spec, runs=tuple(_run_plan(spec, model, jobs) for model in spec.models))
 
 

@@ -80,15 +80,25 @@ def _explain(kind: type[Frozen], error: ValidationError) -> str:
     """Return the first mistake as a sentence that names the place and the next step."""
     # A misspelt key also makes the right one missing; naming the misspelling is what helps.
     first = min(error.errors(), key=lambda mistake: mistake["type"] != "extra_forbidden")
-    place = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])
+    place = ".".join(map(_told, first["loc"]))
     if first["type"] == "extra_forbidden":
         known = sorted(_owner(kind, first["loc"][:-1]).model_fields)
         near = did_you_mean(str(first["loc"][-1]), known)
         return f"unknown key '{place}'.{near} Known keys: {', '.join(known)}."
     if first["type"] == "missing":
         return f"the key '{place}' is missing."
+    if first["loc"] and first["loc"][-1] == "[key]" and isinstance(first["input"], bool):
+        word = "yes" if first["input"] else "no"
+        return f"'{place}': YAML reads a bare {word} as true or false: put \"{word}\", in quotes."
+    if first["type"] == "tuple_type":
+        return f"'{place}': it must be a list."
     message = first["msg"].removeprefix("Value error, ").rstrip(".")
     return f"'{place}': {message}." if place else f"{message}."
+
+
+def _told(part: int | str) -> str:
+    """Return a place's part as a person counts: the first of a list is 1, and a key is a key."""
+    return str(part + 1) if type(part) is int else str(part)
 
 
 def _owner(kind: type[Frozen], inside: tuple[int | str, ...]) -> type[Frozen]:

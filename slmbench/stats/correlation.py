@@ -146,6 +146,9 @@ def _numbers(labels: Sequence[Hashable]) -> np.ndarray:
 
 def _flat(name: str, table: _Table, seed: int) -> Measurement:
     value, n = COEFFICIENTS[name](table.human, table.scores), table.human.size
+    if n < 3:
+        told = "no text has" if n == 0 else f"{n} of the texts have"
+        return Absent(reason=f"{told} both a rating and a score: too few for a correlation")
     if math.isnan(value):
         return Absent(reason=f"{n} pairs, all ratings or all scores alike: no correlation")
     documents = _count(table.documents)
@@ -199,8 +202,8 @@ def _per_system(name: str, table: _Table, seed: int) -> Measurement:
     sums = np.zeros((3, documents, systems))
     for place, numbers in enumerate((table.human, table.scores, np.ones(table.human.size))):
         np.add.at(sums[place], (table.documents, table.systems), numbers)
-    if systems == 1:
-        return Absent(reason="one system alone: no correlation")
+    if systems < 3:
+        return Absent(reason=f"too few systems for a correlation: {systems}")
     tied = (lambda means: means) if name == "pearson" else _told_apart
     human, scores = (tied(each.sum(axis=0) / sums[2].sum(axis=0)) for each in sums[:2])
     value = COEFFICIENTS[name](human, scores)

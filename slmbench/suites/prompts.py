@@ -12,6 +12,12 @@ from jinja2.sandbox import SandboxedEnvironment
 from slmbench.errors import InputError
 from slmbench.resources import tasks_dir
 
+#: What a template may fail with: `{{ 1 / 0 }}` is a division as in any program.
+RENDER_ERRORS = (
+    TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError,
+    RecursionError,
+)  # fmt: skip
+
 
 def shipped(name: str) -> str:
     """Return the source of a shipped template: what a task without one of its own is asked by."""
@@ -50,7 +56,7 @@ class Prompts:
             template = self._environment.get_template(f"{name}.jinja")
             self._note(f"{name}.jinja")
             return template.render(**values).strip()
-        except (TemplateError, TypeError, ValueError) as error:
+        except RENDER_ERRORS as error:
             message = str(error) or type(error).__name__
             raise InputError(f"The prompt '{name}.jinja' can't be made: {message}.") from error
 

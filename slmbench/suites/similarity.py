@@ -7,20 +7,20 @@ people (STS-B, SummEval). Then no model is asked.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from slmbench.errors import InputError
 from slmbench.ports import Backend, Context, Sampling, Scorer, TextItem
 from slmbench.schema.base import Absent
 from slmbench.schema.plan import Job
 from slmbench.schema.record import Fingerprints, JobResult, Metric
-from slmbench.suites.people import Rated, RatedRow, are_rated
+from slmbench.suites.people import Rated, are_rated
+from slmbench.suites.similarity_task import SimilarityRow, SimilarityTask
 from slmbench.suites.taskfile import (
-    DataTask,
     GenerationSpec,
-    TextItemRow,
     apply_limit,
     load_task,
+    prompt_of,
     task_hash,
     text_hash,
 )
@@ -29,6 +29,7 @@ from slmbench.suites.textscores import (
     ScoreSheet,
     cut_note,
     cut_of,
+    long_note,
     metrics_of,
     score_into,
 )
@@ -43,25 +44,6 @@ _ENCODED = {"ragas_semantic"}
 _OWN_TEXTS = "the texts are the items' own: the numbers tell of the scorers, and of no model"
 #: Prompts of one call: the backend makes its own batches, a killed job loses at most one call.
 _CALL = 256
-
-
-class SimilarityTask(DataTask):
-    """A task of the similarity suite.
-
-    Attributes:
-        generation: how the model continues each item's prompt. None: the items hold the texts and
-            people's ratings, and it is the scorers that are measured.
-    """
-
-    suite: Literal["similarity"]
-    generation: GenerationSpec | None = None
-
-
-class SimilarityRow(TextItemRow, RatedRow):
-    """One item; ``output`` is its own text, where the task has none generated."""
-
-    prompt: str = ""
-    output: str | None = None
 
 
 class Similarity:
@@ -80,7 +62,7 @@ class Similarity:
         task, rows = load_task(path, SimilarityTask, SimilarityRow)
         rows = rows[: apply_limit(len(rows), context.spec.limit)]
         how = task.generation
-        prompts = [[] if how is None else backend.encode(row.prompt) for row in rows]
+        prompts = [[] if how is None else prompt_of(row.prompt, backend) for row in rows]
         answers = (
             _own_texts(task, rows) if how is None else _continue(how, prompts, backend, context)
         )
@@ -101,7 +83,14 @@ class Similarity:
             fingerprints=Fingerprints(
                 task=task_hash(path), prompt=text_hash(repr(prompts)), scorer=_scored_by(columns)
             ),
-            notes=(*((_OWN_TEXTS,) if how is None else ()), *_cut_notes(columns)),
+            notes=(
+                *(
+                    (_OWN_TEXTS,)
+                    if how is None
+                    else long_note(prompts, backend, how.max_new_tokens)
+                ),
+                *_cut_notes(columns),
+            ),
             details={"generation": None if how is None else how.model_dump(mode="json")},
         )
 

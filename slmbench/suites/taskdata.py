@@ -11,12 +11,15 @@ from typing import Any
 
 from slmbench.errors import InputError, did_you_mean
 
+_MOST_OF_A_CELL = 2**30
+
 Cell = str | int | float | bool
+Fields = Mapping[str, str | tuple[str, ...]]
 Where = Mapping[str, Cell | tuple[Cell, ...]]
 
 
 def read_rows(
-    path: Path, fields: Mapping[str, str], where: Where, columns: Sequence[str] = ()
+    path: Path, fields: Fields, where: Where, columns: Sequence[str] = ()
 ) -> list[tuple[str, dict[str, Any]]]:
     """Return (its place in the file, its keys) of each item that is wanted.
 
@@ -28,7 +31,7 @@ def read_rows(
         path: the file.
         fields: an item's key -> the file's column; where there are any, other columns are left
             out. ``answer.text`` is the key ``text`` inside the column ``answer``, and ``choices.0``
-            the first of a list.
+            the first of a list; of several columns the key gets the list of what is there.
         where: a column of the file -> the value, or values, that an item must have there. A column
             that holds a list must hold one of them.
         columns: the names of a table's columns, where its first line is an item already.
@@ -41,7 +44,7 @@ def read_rows(
         label = f"'{path}' {place}"
         if not all(_matches(row, column, asked, label) for column, asked in choices.items()):
             continue
-        item = {key: _value(row, column, label) for key, column in fields.items()} or row
+        item = {key: _named(row, column, label) for key, column in fields.items()} or row
         item = {key: value for key, value in item.items() if value is not None}
         if fields and row.get("id") is not None:
             item.setdefault("id", row["id"])
@@ -73,9 +76,19 @@ def _raw_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, int, di
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"'{path}' cannot be read: {error}.") from error
     for place, number, row in _read(path, text, columns):
+        if _is_broken(row):
+            raise InputError(f"'{path}' {place} holds half a character (a lone surrogate).")
         if not isinstance(row, dict):
             raise InputError(f"'{path}' {place} must be an object with keys, and is not.")
         yield place, number, row
+
+
+def _is_broken(row: Any) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _read(path: Path, text: str, columns: Sequence[str]) -> Iterator[tuple[str, int, Any]]:
@@ -92,14 +105,14 @@ def _lines(path: Path, text: str) -> Iterator[tuple[str, int, Any]]:
         if line.strip():
             try:
                 yield f"line {number}", number, json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise InputError(f"'{path}' line {number} is not JSON: {error}.") from error
 
 
 def _list(path: Path, text: str) -> Iterator[tuple[str, int, Any]]:
     try:
         rows = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"'{path}' is not JSON: {error}.") from error
     if not isinstance(rows, list):
         raise InputError(f"'{path}' must hold a list of items. Write one object a line as .jsonl.")
@@ -110,6 +123,8 @@ def _list(path: Path, text: str) -> Iterator[tuple[str, int, Any]]:
 def _table(path: Path, text: str, columns: Sequence[str]) -> Iterator[tuple[str, int, Any]]:
     named = list(columns) or None
     reader = csv.DictReader(io.StringIO(text, newline=""), fieldnames=named, strict=True)
+    # Python's own limit of a cell is 128 KiB, and it is one for the whole process.
+    usual = csv.field_size_limit(_MOST_OF_A_CELL)
     try:
         for number, row in enumerate(reader, start=1):
             if None in row or None in row.values():
@@ -124,6 +139,15 @@ def _table(path: Path, text: str, columns: Sequence[str]) -> Iterator[tuple[str,
             )
     except csv.Error as error:
         raise InputError(f"'{path}' line {reader.line_num} is not CSV: {error}.") from error
+    finally:
+        csv.field_size_limit(usual)
+
+
+def _named(row: dict[str, Any], column: str | tuple[str, ...], label: str) -> Any:
+    if isinstance(column, str):
+        return _value(row, column, label)
+    found = [_value(row, each, label) for each in column]
+    return [value for value in found if value is not None] or None
 
 
 def _value(row: dict[str, Any], column: str, label: str) -> Any:

@@ -8,7 +8,8 @@ from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import Field
 
-from slmbench.errors import InputError
+from slmbench.errors import InputError, did_you_mean
+from slmbench.ports import Backend
 from slmbench.schema.base import Frozen
 from slmbench.schema.plan import TaskKind
 from slmbench.schema.strict import parse, read_yaml
@@ -23,8 +24,8 @@ class DataTask(Frozen):
 
     Attributes:
         data: a ``.jsonl``, ``.json`` (a list) or ``.csv`` file; its path is from the YAML's folder.
-        fields: an item's key -> the file's column, for data that has other names than ours; see
-            `slmbench.suites.taskdata.read_rows`.
+        fields: an item's key -> the file's column, or several for a list, for data that has other
+            names than ours; see `slmbench.suites.taskdata.read_rows`.
         where: a column of the file -> the value, or values, that the items asked must have there.
         columns: the names of a CSV file's columns, where its first line holds none.
     """
@@ -33,7 +34,7 @@ class DataTask(Frozen):
     task: str
     version: float
     data: str
-    fields: dict[str, str] = Field(default_factory=dict)
+    fields: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
     where: dict[str, Cell | tuple[Cell, ...]] = Field(default_factory=dict)
     columns: tuple[str, ...] = ()
     synthetic: bool = False
@@ -106,6 +107,11 @@ class TextItemRow(ItemRow):
         return tuple(dict.fromkeys(named))
 
 
+def prompt_of(text: str, backend: Backend) -> list[int]:
+    """Return a prompt's tokens; an empty one is the token that begins a text."""
+    return backend.encode(text) or [backend.info.prefix_token_id]
+
+
 def kind_of(path: Path) -> TaskKind:
     """Return what kind of task a YAML file defines.
 
@@ -122,6 +128,12 @@ def kind_of(path: Path) -> TaskKind:
             return found
     if any(key in raw for key in ("output_type", "dataset_path", "group", "include", "class")):
         return "accuracy"
+    if suite is not None:
+        kinds = [kind for kind in get_args(TaskKind) if kind != "workload"]
+        raise InputError(
+            f"'{path}' is for the suite '{suite}', which there is not."
+            f"{did_you_mean(str(suite), kinds)} Tasks are for: {', '.join(kinds)}."
+        )
     raise InputError(
         f"'{path}' is no task: it has neither 'suite', 'workload' nor lm-eval's 'output_type'."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from slmbench.ports import Scorer, TextItem
+from slmbench.ports import Backend, Scorer, TextItem
 from slmbench.schema.base import Absent, Measurement
 from slmbench.schema.record import Aggregation, Metric, Sample, SampleStatus
 from slmbench.stats.interval import measured
@@ -74,6 +74,20 @@ def cut_note(name: str, cut: int, what: str = "texts") -> tuple[str, ...]:
     """Return the sentence about texts whose end a scorer did not read, where there are any."""
     lost = f"{cut} {what} were longer than the scorer's model reads: their ends did not count"
     return (f"{name}: {lost}",) if cut else ()
+
+
+def long_note(
+    prompts: Sequence[Sequence[int]], backend: Backend, new_tokens: int
+) -> tuple[str, ...]:
+    """Return the sentence about prompts whose beginning a model doesn't see, where there are any.
+
+    A decoder's window holds the prompt and what it writes; the end of a longer prompt is kept.
+    """
+    info = backend.info
+    room = info.max_length - (0 if info.is_encoder_decoder else new_tokens)
+    cut = sum(len(prompt) > room for prompt in prompts)
+    told = f"{cut} of {len(prompts)} prompts don't fit the model: their beginning is cut off"
+    return (told,) if cut else ()
 
 
 def score_into(

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from slmbench.errors import InputError
 from slmbench.ports import Backend, Context
 from slmbench.schema.spec import RunSpec
-from slmbench.suites.taskfile import GenerationSpec, text_hash
+from slmbench.suites.prompts import RENDER_ERRORS
+from slmbench.suites.taskfile import GenerationSpec, prompt_of, text_hash
 
 Pair = tuple[list[int], list[int]]
 
@@ -30,7 +31,7 @@ def render(template: str, **values: str) -> str:
     try:
         made = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
         return made.from_string(template).render(**values).strip()
-    except TemplateError as error:
+    except RENDER_ERRORS as error:
         known = ", ".join(values)
         raise InputError(
             f"The task's template can't be filled: {error}. It may use: {known}."
@@ -44,7 +45,7 @@ def prompt_tokens(backend: Backend, text: str, spec: RunSpec) -> list[int]:
         InputError: the model has no chat template.
     """
     if not spec.apply_chat_template:
-        return backend.encode(text)
+        return prompt_of(text, backend)
     turns = [{"role": "user", "content": text}]
     if spec.system_instruction:
         turns.insert(0, {"role": "system", "content": spec.system_instruction})

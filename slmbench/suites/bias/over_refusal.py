@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from slmbench.errors import InputError
 from slmbench.ports import Backend, Context
 from slmbench.schema.base import Absent, Interval, Measured
 from slmbench.schema.record import Fingerprints, JobResult, Metric, Sample
@@ -36,7 +37,7 @@ _FAULTS = {
 def run(path: Path, backend: Backend, context: Context) -> JobResult:
     """Have every prompt answered and tell which answers refuse."""
     task, rows = load_task(path, RefusalTask, RefusalRow)
-    rows = rows[: apply_limit(len(rows), context.spec.limit)]
+    rows = [_labelled(row, task) for row in rows[: apply_limit(len(rows), context.spec.limit)]]
     teller = detector(task, path.parent, context)
     texts = [render(task.template, system=row.system, prompt=row.prompt) for row in rows]
     prompts = [prompt_tokens(backend, text, context.spec) for text in texts]
@@ -70,6 +71,15 @@ def run(path: Path, backend: Backend, context: Context) -> JobResult:
     )
 
 
+def _labelled(row: RefusalRow, task: RefusalTask) -> RefusalRow:
+    if row.label is None and task.label is None:
+        raise InputError(
+            f"Task '{task.task}': item '{row.id}' has no label. Say 'benign' or 'harmful' in every "
+            "item, or for all of them with 'label' in the task."
+        )
+    return row.model_copy(update={"label": row.label or task.label})
+
+
 def _share(marks: Sequence[bool | Absent]) -> float | Absent:
     """Return the share of an item's answers that refuse; one that isn't known leaves it open."""
     for mark in marks:
@@ -85,7 +95,7 @@ def _sample(
     known = not isinstance(share, Absent)
     return Sample(
         sample_id=row.id,
-        content_hash=text_hash(prompt, row.label),
+        content_hash=text_hash(prompt, row.label or ""),
         cluster=row.cluster,
         prompt=prompt,
         output=answers[0].text,

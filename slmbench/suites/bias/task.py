@@ -112,6 +112,7 @@ class RefusalTask(DataTask):
     Attributes:
         patterns: a file beside the YAML, a regular expression a line, that tells a refusal; None
             takes the shipped list.
+        label: of every item that has none of its own.
         detector: ``auto`` asks the request's judge where it names one, and else takes patterns.
     """
 
@@ -120,6 +121,7 @@ class RefusalTask(DataTask):
     generation: GenerationSpec
     template: str = Field(default_factory=partial(shipped, "request"))
     patterns: str | None = None
+    label: Literal["benign", "harmful", "safe", "unsafe"] | None = None
     detector: Literal["auto", "patterns", "judge"] = "auto"
 
 
@@ -128,7 +130,7 @@ class RefusalRow(ItemRow):
 
     prompt: str
     system: str = ""
-    label: Literal["benign", "harmful", "safe", "unsafe"]
+    label: Literal["benign", "harmful", "safe", "unsafe"] | None = None
     pair: str | None = None
 
     @property

@@ -14,7 +14,7 @@ from typing import Any
 from slmbench.errors import InputError, UnsupportedByServer
 from slmbench.ports import Backend, Context, Sampling, SecondModel
 from slmbench.schema.base import Absent
-from slmbench.suites.judge.reply import Drawn, Question, Reply, counted, merged
+from slmbench.suites.judge.reply import Drawn, Question, Reply, Unasked, counted, merged
 from slmbench.suites.taskfile import text_hash
 
 Chances = dict[str, float] | Absent
@@ -22,6 +22,7 @@ Chances = dict[str, float] | Absent
 _CHUNK = 64
 #: Tokens of a drawn reply: enough for an option after a word or two.
 _REPLY_TOKENS = 5
+_LONG = "the prompt has"
 
 
 class Asker:
@@ -67,7 +68,7 @@ class Asker:
 
     def _chances_of(self, row: dict[str, float] | str, drawn: bool) -> Chances:
         if isinstance(row, str):
-            return Absent(reason=row)
+            return (Unasked if row.startswith(_LONG) else Absent)(reason=row)
         return Drawn(row, self._each_order) if drawn else dict(row)
 
     @property
@@ -261,7 +262,7 @@ def _spellings(option: str) -> list[str]:
 
 
 def _too_long(tokens: int, room: int) -> Absent:
-    return Absent(reason=f"the prompt has {tokens} tokens, and the judge has room for {room}")
+    return Unasked(reason=f"{_LONG} {tokens} tokens, and the judge has room for {room}")
 
 
 def _exclusive(forms: Sequence[tuple[str, tuple[int, ...], float]]) -> dict[str, float]:

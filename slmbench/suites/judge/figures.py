@@ -9,7 +9,7 @@ from slmbench.schema.base import Absent
 from slmbench.schema.record import Aggregation, Metric, Sample
 from slmbench.stats.interval import measured
 from slmbench.suites.judge.alike import range_of, same_ratings
-from slmbench.suites.judge.reply import Reply, Unread
+from slmbench.suites.judge.reply import Reply, Unasked, Unread
 from slmbench.suites.judge.subject import Rating
 from slmbench.suites.judge.task import JudgeRow, JudgeTask
 from slmbench.suites.people import Rated, are_rated
@@ -51,7 +51,11 @@ def judge_scores(rating: Rating) -> dict[str, float | Absent]:
     if not rating.replies:
         reason = next((v for v in rating.scores.values() if isinstance(v, Absent)), None)
         return dict.fromkeys(_OF_THE_JUDGE, reason or Absent(reason="nothing was asked"))
-    share: dict[str, float | Absent] = {"unparsable_share": 1 - len(read) / len(rating.replies)}
+    asked = [reply for reply in rating.replies if not isinstance(reply, Unasked)]
+    if not asked:
+        missing = next(reply for reply in rating.replies if isinstance(reply, Absent))
+        return dict.fromkeys(_OF_THE_JUDGE, missing)
+    share: dict[str, float | Absent] = {"unparsable_share": 1 - len(read) / len(asked)}
     if masses:
         share["answer_mass"] = math.fsum(masses) / len(masses)
     if not read:

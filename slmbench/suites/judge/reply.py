@@ -58,6 +58,10 @@ class Drawn(dict[str, float]):
         self.draws = draws
 
 
+class Unasked(Absent):
+    """A question that was not put: the judge has no room for it."""
+
+
 class Unread(Absent):
     """A question to which the judge said something else; ``mass`` is what the options got."""
 

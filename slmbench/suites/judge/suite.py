@@ -23,7 +23,8 @@ from slmbench.suites.judge.figures import judge_scores, metrics_of, raw_rows, sc
 from slmbench.suites.judge.subject import Rating, Subject
 from slmbench.suites.judge.task import JudgeRow, JudgeTask
 from slmbench.suites.prompts import Prompts
-from slmbench.suites.taskfile import apply_limit, load_task, task_hash, text_hash
+from slmbench.suites.taskfile import apply_limit, load_task, prompt_of, task_hash, text_hash
+from slmbench.suites.textscores import long_note
 
 Rate = Callable[[JudgeTask, Sequence[Subject], Asker, Prompts], list[Rating]]
 METHODS: dict[str, Rate] = {
@@ -79,6 +80,7 @@ class Judge:
                 prompt=text_hash(repr([row.prompt for row in rows])),
                 scorer=how,
             ),
+            notes=_notes(task, rows, backend),
             details={"judge": how or None, "ways": ways, "method": task.method},
         )
 
@@ -87,8 +89,15 @@ def _judge(task: JudgeTask, backend: Backend, context: Context) -> SecondModel |
     """Return who rates: the request's judge; the model itself where the texts are given."""
     if task.generation is not None:
         return context.second("judge")
-    (model,) = context.spec.models
-    return SecondModel(backend, f"{model.backend}:{model.label}@itself")
+    # No name: how well two models judge is compared, and that is what differs between them.
+    return SecondModel(backend, "the model under test")
+
+
+def _notes(task: JudgeTask, rows: Sequence[JudgeRow], backend: Backend) -> tuple[str, ...]:
+    if task.generation is None:
+        return ()
+    prompts = [prompt_of(row.prompt, backend) for row in rows]
+    return long_note(prompts, backend, task.generation.max_new_tokens)
 
 
 def _subjects(
@@ -110,7 +119,7 @@ def _subjects(
     )
     texts: list[list[str]] = []
     for start in range(0, len(rows), _CHUNK):
-        part = [backend.encode(row.prompt) for row in rows[start : start + _CHUNK]]
+        part = [prompt_of(row.prompt, backend) for row in rows[start : start + _CHUNK]]
 
         def compute(part: list[list[int]] = part) -> Any:
             found = backend.generate(part, sampling, how.samples)

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from slmbench.schema.base import Frozen
-from slmbench.suites.people import RatedRow
+from slmbench.suites.rated_row import RatedRow
 from slmbench.suites.taskfile import DataTask, GenerationSpec
 
 Method = Literal[

@@ -55,7 +55,7 @@ def _rated(
     """Return the rating of one text from its analyses with the scale either way."""
     for each in (listed, turned):
         if isinstance(each, Absent):
-            return Rating({"themis_rating": each, "unparsable_share": 1.0}, said=("",))
+            return Rating({"themis_rating": each, "unparsable_share": each}, said=("",))
     assert not isinstance(listed, Absent) and not isinstance(turned, Absent)
     found = [[rating(text, low, high) for text in texts] for texts in (listed, turned)]
     read = [[v for v in own if not isinstance(v, Absent)] for own in found]

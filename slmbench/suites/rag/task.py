@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from slmbench.errors import InputError
 from slmbench.schema.base import Frozen
 from slmbench.schema.strict import parse
-from slmbench.suites.prompts import shipped
+from slmbench.suites.prompts import RENDER_ERRORS, shipped
 from slmbench.suites.taskdata import read_rows
 from slmbench.suites.taskfile import DataTask, GenerationSpec, ItemRow, load_task, text_hash
 
@@ -198,5 +198,5 @@ class Template:
         """
         try:
             return self._template.render(question=question, passages=passages)
-        except (TemplateError, TypeError, ValueError) as error:
+        except RENDER_ERRORS as error:
             raise InputError(f"{self._where}: the prompt can't be made: {error}.") from error

@@ -15,10 +15,18 @@ from slmbench.suites.taskfile import (
     TextTask,
     apply_limit,
     load_text_task,
+    prompt_of,
     task_hash,
     text_hash,
 )
-from slmbench.suites.textscores import Column, ScoreSheet, cut_note, metrics_of, score_into
+from slmbench.suites.textscores import (
+    Column,
+    ScoreSheet,
+    cut_note,
+    long_note,
+    metrics_of,
+    score_into,
+)
 from slmbench.suites.toxicity import likelihood, subsets
 from slmbench.suites.toxicity.marking import Mark, marks_of, mean_mark, toxicity_scorer
 from slmbench.suites.toxicity.rewriting import Rewriter, rewriter_of
@@ -105,7 +113,8 @@ def _write(
     backend: Backend,
     context: Context,
 ) -> _Outcome:
-    prompts = [_prompt(row, task, backend) for row in rows]
+    whole = [prompt_of(row.prompt, backend) for row in rows]
+    prompts = [_fitting(tokens, task, backend) for tokens in whole]
     keep = task.protocol == "detoxification"
     writer = Writer("continuations", backend, task.generation, context, keep_tokens=keep)
     written = writer.write(prompts)
@@ -114,12 +123,14 @@ def _write(
     if rewriter is not None:
         outputs, seconds["detoxifier_s"] = rewriter.rewrite(written.texts)
     sheets = [ScoreSheet() for _ in rows]
-    return _Outcome(task, rows, prompts, written, outputs, rewriter, sheets, seconds=seconds)
+    long = long_note(whole, backend, task.generation.max_new_tokens)
+    return _Outcome(
+        task, rows, prompts, written, outputs, rewriter, sheets, seconds=seconds, cuts=long
+    )
 
 
-def _prompt(row: TextItemRow, task: TextTask, backend: Backend) -> list[int]:
-    """Return a prompt's tokens; an empty one is the token that begins a text (unprompted)."""
-    tokens = backend.encode(row.prompt) or [backend.info.prefix_token_id]
+def _fitting(tokens: list[int], task: TextTask, backend: Backend) -> list[int]:
+    """Return as much of a prompt's end as leaves room for what is written."""
     room = backend.info.max_length - task.generation.max_new_tokens
     return tokens if room < 1 or backend.info.is_encoder_decoder else tokens[-room:]
 

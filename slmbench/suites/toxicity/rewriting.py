@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from slmbench.errors import InputError
 from slmbench.ports import Backend, Context, SecondModel
 from slmbench.schema.base import Absent
+from slmbench.suites.prompts import RENDER_ERRORS
 from slmbench.suites.taskfile import RewriteSpec, TextTask
 from slmbench.suites.toxicity.writing import Text, Writer
 
@@ -42,7 +43,7 @@ class Rewriter:
         try:
             made = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False)
             prompt = made.from_string(self.how.prompt).render(text=text)
-        except TemplateError as error:
+        except RENDER_ERRORS as error:
             raise InputError(
                 f"The task's rewrite.prompt can't be filled in: {error}. It knows 'text' alone."
             ) from error

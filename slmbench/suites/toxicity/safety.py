@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from slmbench.errors import InputError
 from slmbench.ports import Backend, Context
 from slmbench.schema.base import Absent, Measured, Measurement
 from slmbench.schema.record import Aggregation, Fingerprints, JobResult, Metric, Sample
+from slmbench.suites.safety_task import SafetyTask, SentenceRow
 from slmbench.suites.taskfile import (
-    DataTask,
     apply_limit,
     load_task,
     task_hash,
@@ -27,7 +26,6 @@ from slmbench.suites.toxicity import likelihood
 from slmbench.suites.toxicity.safety_groups import (
     ALPHA,
     Group,
-    SentenceRow,
     groups_of,
     mean_interval_of,
 )
@@ -40,13 +38,6 @@ _ABOUT = {
     _SCALED: "U / (harmful x neutral) of perplexity / toxicity, lower is worse",
     _PLAIN: "U / (harmful x neutral) of perplexity, 0.5 is indifferent, lower is worse",
 }
-
-
-class SafetyTask(DataTask):
-    """A task of sentences with a ``label``, a ``toxicity`` and a ``group``; nothing is written."""
-
-    suite: Literal["toxicity"]
-    protocol: Literal["safety_score"]
 
 
 def run_safety_score(path: Path, backend: Backend, context: Context) -> JobResult:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
@@ -13,17 +12,11 @@ from slmbench.schema.record import Sample
 from slmbench.stats.clusters import cluster_count
 from slmbench.stats.rank_sum import RankSum, pair_share, rank_sum
 from slmbench.stats.weighted_bootstrap import weighted_bootstrap
-from slmbench.suites.taskfile import TextItemRow
+from slmbench.suites.safety_task import SentenceRow
 from slmbench.suites.toxicity.subsets import label_of
 
 #: SafeNLP counts a group only where its test is at most this sure of a difference by chance.
 ALPHA = 0.05
-
-
-class SentenceRow(TextItemRow):
-    """One sentence; ``toxicity`` is its annotators' score, above 0."""
-
-    label: Literal["hate", "neutral"]
 
 
 @dataclass(frozen=True)

@@ -75,10 +75,16 @@ def test_the_kind_is_read_from_the_file(text: str, kind: str, tmp_path: Path) ->
     assert kind_of(tmp_path / "t.yaml") == kind
 
 
-@pytest.mark.parametrize("text", ["a: 1\n", "suite: speed\n", "suite: [toxicity]\n"])
-def test_what_is_no_task_is_told(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\n", "is no task"), ("suite: biass\n", "Did you mean 'bias'"),
+        ("suite: [toxicity]\n", "which there is not"),
+    ],
+)  # fmt: skip
+def test_what_is_no_task_is_told(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "t.yaml").write_text(text)
-    with pytest.raises(InputError, match=r"t\.yaml' is no task"):
+    with pytest.raises(InputError, match=rf"t\.yaml' .*{said}"):
         kind_of(tmp_path / "t.yaml")
 
 
