@@ -85,9 +85,11 @@ def _raw_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, int, di
 
 def _is_broken(row: Any) -> bool:
     try:
-        json.dumps(row, ensure_ascii=False).encode("utf-8")
+        json.dumps(row, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except UnicodeEncodeError:
         return True
+    except (ValueError, RecursionError):
+        return False  # NaN, or brackets in brackets: the types of an item say so
     return False
 
 
