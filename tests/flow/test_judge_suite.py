@@ -89,7 +89,27 @@ def test_a_judge_is_judged_by_the_ladder(tmp_path: Path) -> None:
             assert value.kind == "absent" or -1 <= value.value <= 1
     if found["spearman_sample"].kind == "measured":
         assert found["spearman_sample"].interval is not None
-    assert job.fingerprints.scorer.startswith("hf:pico@itself")
+    assert job.fingerprints.scorer.startswith("the model under test, prompts ")
+
+
+def test_two_judges_of_the_same_texts_are_compared(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    rows = [
+        {"id": str(n), "prompt": "Sum it up.", "output": "good " * n, "human": n}
+        for n in range(1, 6)
+    ]
+    (tmp_path / "mine" / "items.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    (tmp_path / "mine" / "kind.yaml").write_text(
+        "suite: judge\ntask: kind\nversion: 1\ndata: items.jsonl\nmethod: g_eval\n"
+        "criterion: Is it kind?\nsteps: [Read it.]\nmin_mass: 0\n", "utf-8",
+    )  # fmt: skip
+    for judge in ("pico", "nano"):
+        run(tmp_path, "--model", f"ref:{judge}", "--task", "kind", "--include-path", "mine")
+    done = slmbench("compare", "pico", "nano", "--store", "runs", "--json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    found = {row["metric"]: row for row in done.json()["rows"]}
+    assert found["g_eval"]["paired"] and found["g_eval"]["n"] == 5
+    assert "krippendorff_alpha" in found and "spearman_sample" in found
 
 
 def test_a_criterion_of_the_users_is_one_yaml(tmp_path: Path) -> None:
