@@ -85,10 +85,13 @@ def require_ready(plan: Plan) -> Plan:
 
 def _check_scorers(spec: RunSpec) -> None:
     known = catalog.names("scorers")
-    for name in spec.scorers.also:
+    asked = [("also", name) for name in spec.scorers.also]
+    if spec.scorers.toxicity != "auto":
+        asked.append(("toxicity", spec.scorers.toxicity))
+    for key, name in asked:
         if name not in known:
             raise InputError(
-                f"scorers.also: no scorer '{name}'.{did_you_mean(name, known)} "
+                f"scorers.{key}: no scorer '{name}'.{did_you_mean(name, known)} "
                 "See 'slmbench list scorers'."
             )
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tiny_checkpoint import tensors, write_checkpoint
 
-from slmbench.errors import ModelError
+from slmbench.errors import InputError, ModelError
 from slmbench.plan.build import build
 from slmbench.resources import tasks_dir
 from slmbench.schema.model_spec import ModelSpec
@@ -148,3 +148,9 @@ def test_a_dry_run_loads_no_model_library() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert '"jobs"' in done.stdout
+
+
+@pytest.mark.parametrize("scorers", [{"toxicity": "clasifier"}, {"also": ("exact_mach",)}])
+def test_a_scorer_that_is_not_there_is_told_at_once(scorers: dict[str, Any], folder: Path) -> None:
+    with pytest.raises(InputError, match="Did you mean '(classifier|exact_match)'"):
+        build(spec_of(folder, scorers=scorers))
