@@ -152,5 +152,5 @@ def test_a_dry_run_loads_no_model_library() -> None:
 
 @pytest.mark.parametrize("scorers", [{"toxicity": "clasifier"}, {"also": ("exact_mach",)}])
 def test_a_scorer_that_is_not_there_is_told_at_once(scorers: dict[str, Any], folder: Path) -> None:
-    with pytest.raises(InputError, match="Did you mean '(classifier|exact_match)'"):
+    with pytest.raises(InputError, match=r"Did you mean '(classifier|exact_match)'"):
         build(spec_of(folder, scorers=scorers))
