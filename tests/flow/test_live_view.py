@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -67,6 +68,12 @@ class Terminal:
         self.at = len(self.rows) - 1
 
 
+def _as_in_a_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # Who starts the tests in the background has its children ignore the key.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Watched:
     """A command in a pseudo-terminal of its own, its stdout in a file."""
 
@@ -82,7 +89,7 @@ class Watched:
             self.process = subprocess.Popen(
                 command_line(*arguments), cwd=folder, env=env, stdin=side, stdout=file,
                 stderr=side, start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+                preexec_fn=_as_in_a_terminal,
             )  # fmt: skip
         os.close(side)
         self.began_s = time.monotonic()
@@ -153,7 +160,7 @@ def test_ctrl_c_leaves_a_clean_terminal_and_says_how_to_go_on(tmp_path: Path) ->
     # The last job takes long enough for a key that a busy host hands on late.
     request = [f"{each},latency" if "," in str(each) and "accuracy" in str(each) else each
                for each in _REQUEST]  # fmt: skip
-    request[request.index("sentiment,everyday,summary")] = "sentiment,everyday,summary,tail"
+    request[request.index("sentiment,everyday,summary")] = "sentiment,everyday,summary,chat"
     watched = Watched(tmp_path, *request)
     assert watched.until("▶ toxicity/everyday"), watched.terminal.rows
     os.write(watched.main, b"\x03")
