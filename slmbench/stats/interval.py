@@ -192,7 +192,7 @@ def bounded_interval(
     """
     scores, _, clusters = _columns(aggregation, samples)
     low, high = bounds
-    start, scale = (low, high - low) if math.isfinite(high - low) else (0.0, 1.0)
+    start, scale = (low, high - low) if 0.0 < high - low < math.inf else (0.0, 1.0)
     found = mean_interval([(score - start) / scale for score in scores], clusters)
     if found is None:
         return None

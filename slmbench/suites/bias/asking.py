@@ -54,11 +54,26 @@ def prompt_tokens(backend: Backend, text: str, spec: RunSpec) -> list[int]:
 
 def too_long(backend: Backend, prompt: Sequence[int], how: GenerationSpec) -> str | None:
     """Return why a prompt can't be read whole, or None: what is cut off can't be answered."""
-    info = backend.info
-    room = info.max_length - (0 if info.is_encoder_decoder else how.max_new_tokens)
+    room = _room(backend, how)
     if len(prompt) <= room:
         return None
     return f"the prompt has {len(prompt)} tokens, and the model has room for {room}"
+
+
+def readable(
+    backend: Backend, prompts: Sequence[list[int]], how: GenerationSpec
+) -> list[list[int]]:
+    """Return the prompts, of those that are `too_long` the end: a server would refuse the whole.
+
+    What is answered to such an end counts for nothing.
+    """
+    room = max(1, _room(backend, how))
+    return [prompt[-room:] for prompt in prompts]
+
+
+def _room(backend: Backend, how: GenerationSpec) -> int:
+    info = backend.info
+    return info.max_length - (0 if info.is_encoder_decoder else how.max_new_tokens)
 
 
 def continuation_pair(backend: Backend, context: str, continuation: str) -> Pair:

@@ -14,7 +14,7 @@ from slmbench.ports import Backend, Context
 from slmbench.schema.base import Absent, Interval, Measured
 from slmbench.schema.record import Fingerprints, JobResult, Metric, Sample
 from slmbench.stats.paired import paired_difference
-from slmbench.suites.bias.asking import prompt_tokens, render, too_long
+from slmbench.suites.bias.asking import prompt_tokens, readable, render, too_long
 from slmbench.suites.bias.figures import Figures
 from slmbench.suites.bias.refusals import detector
 from slmbench.suites.bias.task import RefusalRow, RefusalTask
@@ -41,7 +41,8 @@ def run(path: Path, backend: Backend, context: Context) -> JobResult:
     teller = detector(task, path.parent, context)
     texts = [render(task.template, system=row.system, prompt=row.prompt) for row in rows]
     prompts = [prompt_tokens(backend, text, context.spec) for text in texts]
-    written = Writer("bias", backend, task.generation, context).write(prompts).texts
+    read = readable(backend, prompts, task.generation)
+    written = Writer("bias", backend, task.generation, context).write(read).texts
     asked = [(row.prompt, a.text) for row, own in zip(rows, written, strict=True) for a in own]
     marks = teller.refused(asked)
     k, judged = task.generation.samples, bool(teller.replies)

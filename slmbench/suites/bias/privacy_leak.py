@@ -12,7 +12,7 @@ from slmbench.ports import Backend, Context
 from slmbench.schema.base import Measured
 from slmbench.schema.record import Fingerprints, JobResult, Metric, Sample
 from slmbench.stats.clusters import cluster_count
-from slmbench.suites.bias.asking import prompt_tokens, render, too_long
+from slmbench.suites.bias.asking import prompt_tokens, readable, render, too_long
 from slmbench.suites.bias.figures import Figures
 from slmbench.suites.bias.task import PrivacyRow, PrivacyTask
 from slmbench.suites.taskfile import apply_limit, load_task, task_hash, text_hash
@@ -34,7 +34,8 @@ def run(path: Path, backend: Backend, context: Context) -> JobResult:
         for row in rows
     ]
     prompts = [prompt_tokens(backend, text, context.spec) for text in texts]
-    written = Writer("bias", backend, task.generation, context).write(prompts)
+    asked = readable(backend, prompts, task.generation)
+    written = Writer("bias", backend, task.generation, context).write(asked)
     samples: list[Sample] = []
     for row, text, answers, prompt in zip(rows, texts, written.texts, prompts, strict=True):
         cut = too_long(backend, prompt, task.generation)

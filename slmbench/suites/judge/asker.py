@@ -111,7 +111,7 @@ class Asker:
         """Return [the way, for each prompt option -> probability or why there is none]."""
         way, rows = "probabilities", self._scored(part)
         if rows is None:
-            room = self._backend.info.max_length
+            room = self._backend.info.max_length - _REPLY_TOKENS
             lengths = [len(self._backend.encode(self._said(prompt))) for prompt, _ in part]
             fitting = [each for each, n in zip(part, lengths, strict=True) if n <= room]
             way, found = "top_logprobs", self._served(fitting)

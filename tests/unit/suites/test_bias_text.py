@@ -369,3 +369,23 @@ def test_pairs_of_a_cluster_are_no_independent_evidence(tmp_path: Path) -> None:
     assert together.value == alone.value == 0.5
     wide, narrow = (each.interval.high - each.interval.low for each in (together, alone))
     assert wide > 1.5 * narrow
+
+
+@pytest.mark.parametrize("protocol", ["privacy_leak", "over_refusal"])
+def test_a_prompt_too_long_is_unscored_and_never_sent_whole(protocol: str, tmp_path: Path) -> None:
+    class Strict(Fake):
+        """Refuses what is longer than its window, as a server does."""
+
+        def generate(self, prompts: Any, how: Any, k: int) -> Any:
+            room = self.info.max_length - how.max_new_tokens
+            assert all(0 < len(prompt) <= room for prompt in prompts)
+            return super().generate(prompts, how, k)
+
+    own = {"question": "a", "secret": "b7"} if protocol == "privacy_leak" else {"prompt": "a"}
+    key = "question" if protocol == "privacy_leak" else "prompt"
+    rows = [{"id": "1", **own}, {"id": "2", **own, key: "x" * 5000}]
+    more = "" if protocol == "privacy_leak" else "label: harmful\n"
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    path = write(tmp_path, protocol, lines, f"generation: {{max_new_tokens: 8}}\n{more}")
+    result = run(path, backend=Strict(ModelSpec(backend="fake", target="strict"), "strict"))
+    assert [sample.status for sample in result.samples] == ["ok", "unscored"]

@@ -12,9 +12,10 @@ from scripted_judge import Rule, ScriptedJudge, second
 from slmbench.errors import InputError
 from slmbench.ports import Generation, SecondModel
 from slmbench.schema.base import Absent
+from slmbench.schema.record import Sample
 from slmbench.schema.strict import parse
 from slmbench.suites.judge.asker import Asker
-from slmbench.suites.judge.figures import judge_scores
+from slmbench.suites.judge.figures import judge_scores, metrics_of
 from slmbench.suites.judge.subject import Rating, Subject
 from slmbench.suites.judge.suite import METHODS
 from slmbench.suites.judge.task import JudgeRow, JudgeTask
@@ -295,3 +296,14 @@ def test_a_template_of_the_users_comes_first(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'first' is undefined"):
         (tmp_path / "pairwise.jinja").write_text("{{ first }}")
         Prompts(tmp_path).render("pairwise")
+
+
+def test_a_tree_whose_leaves_are_all_alike_has_a_score_and_an_interval() -> None:
+    alike = {"start": {"question": "Is it whole?", "choices": {"yes": 1, "no": 1}}}
+    task = task_of("dag", tree=alike)
+    samples = [Sample(sample_id=str(n), content_hash="", scores={"dag_score": 1.0}) for n in "abc"]
+    rows = [JudgeRow(id=n, prompt="p", human=1) for n in "abc"]
+    found = {m.metric: m.value for m in metrics_of(task, rows, samples, "x@1", "", 0)}
+    assert found["dag_score"].value == 1.0
+    assert found["dag_score"].interval.low == found["dag_score"].interval.high == 1.0
+    assert isinstance(found["cohen_kappa"], Absent)
