@@ -10,7 +10,13 @@ from typing import Any, Protocol
 from slmbench.errors import InputError, ModelError
 from slmbench.ports import TextItem
 from slmbench.schema.base import Absent
-from slmbench.scorers.local_model import PICKLES, encodable, first_line, hash_folder
+from slmbench.scorers.local_model import (
+    OTHER_RUNTIMES,
+    PICKLES,
+    encodable,
+    first_line,
+    hash_folder,
+)
 from slmbench.scorers.mean_pooled import MeanPooled
 
 
@@ -100,10 +106,14 @@ def encoder_of(model: str, device: str) -> Encoder:
 
 
 def _refuse_pickles(folder: Path) -> None:
-    """Refuse weights, of any of a model's parts, that are only there as pickles."""
+    """Refuse weights, of any of a model's parts, that are only there as pickles.
+
+    OpenVINO's ``.bin`` is none, and is not read here.
+    """
     for pattern in PICKLES:
         for path in sorted(folder.rglob(pattern)):
-            if not any(path.parent.glob("*.safetensors")):
+            other = OTHER_RUNTIMES.intersection(path.relative_to(folder).parts)
+            if not other and not any(path.parent.glob("*.safetensors")):
                 raise ModelError(
                     f"'{path}' is a pickle, which can run code when loaded, so slmbench refuses "
                     "it. Save the model again with SentenceTransformer(FOLDER).save(NEW_FOLDER)."

@@ -20,6 +20,8 @@ TOKENIZER_FILES = (
 )
 #: Scorers that read the states of tokens and no pooler.
 _OF_TOKENS = ("bertscore", "embedding_cosine")
+#: Folders of the same model for other programs.
+OTHER_RUNTIMES = frozenset({"onnx", "openvino"})
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -150,7 +152,7 @@ def hash_folder(folder: Path) -> str:
         for path in folder.rglob("*")
         if path.suffix in suffixes
         and path.is_file()
-        and not {"onnx", "openvino"}.intersection(path.relative_to(folder).parts)
+        and not OTHER_RUNTIMES.intersection(path.relative_to(folder).parts)
     )
     digest = hashlib.sha256()
     for path in kept:

@@ -15,9 +15,9 @@ class MeanPooled:
 
     def __init__(self, model: str, device: str) -> None:
         """Load the folder ``model``; see `LocalModel` for what is refused."""
-        import transformers
-
         self._model = LocalModel(model, "embedding_cosine", "AutoModel", device)
+        import transformers  # LocalModel says what to install where it is missing
+
         self.provenance = (
             f"transformers@{transformers.__version__}:{self._model.name}@{self._model.digest}:"
             "mean-pooled"

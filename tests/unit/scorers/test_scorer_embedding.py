@@ -164,3 +164,12 @@ def test_padding_on_the_left_moves_no_text(tmp_path: Path) -> None:
     together = encoder.vectors(texts, 2)
     for text, vector in zip(texts, together, strict=True):
         assert encoder.vectors([text], 1)[0] == pytest.approx(vector, abs=1e-5)
+
+
+def test_what_other_programs_need_is_no_pickle(sentence_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / sentence_dir.name
+    shutil.copytree(sentence_dir, folder)
+    (folder / "openvino").mkdir()
+    (folder / "openvino" / "openvino_model.bin").write_bytes(b"weights")
+    first = EmbeddingCosine(model=str(sentence_dir)).provenance
+    assert EmbeddingCosine(model=str(folder)).provenance == first
